@@ -1,0 +1,61 @@
+# Two commands are enough: `make demo` and `make test`. Each installs what it needs into .venv.
+# Options: make demo SERVE=0 PORT=8080 · make test ARGS="-k rfm" · make bench SCALE=full
+#          make ... PYTHON=/path/to/python3.12
+
+PY := .venv/bin/python
+SCALE ?= small
+DEMO_ARGS = $(if $(filter 0,$(SERVE)),--no-serve) $(if $(PORT),--port $(PORT))
+SQL = $(wildcard */sql crm_project/*/sql)
+
+# What a server would have, so that `check --deploy` looks at production settings.
+AS_IN_PRODUCTION = CRM_ENV=production DJANGO_ALLOWED_HOSTS=crm.example.com \
+	DJANGO_SECRET_KEY="$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(50))')" \
+	DATABASE_URL=postgres://crm@db.invalid/crm REDIS_URL=redis://valkey.invalid/0
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench run fmt requirements clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/demo.stamp ## Load real orders, score them, print what was found and serve it (SERVE=0: do not serve)
+	@$(PY) manage.py demo $(DEMO_ARGS)
+
+run: .venv/demo.stamp ## Serve the web pages with a worker and the scheduler until Ctrl-C
+	@$(PY) manage.py serve $(if $(PORT),--port $(PORT))
+
+test: .venv/dev.stamp ## Run the tests (ARGS="-k rfm" chooses)
+	$(PY) -m pytest $(ARGS)
+
+lint: .venv/dev.stamp ## Check format, style, imports, types, SQL, templates, migrations, settings
+	$(PY) -m ruff format --check . && $(PY) -m ruff check .
+	.venv/bin/lint-imports --no-logo
+	$(PY) -m mypy
+	$(if $(SQL),$(PY) -m sqlfluff lint --disable-progress-bar $(SQL))
+	$(PY) -m djlint --quiet --lint templates
+	.venv/bin/typos
+	$(PY) manage.py makemigrations --check --dry-run
+	@$(AS_IN_PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
+
+bench: .venv/dev.stamp ## Measure against the peers (SCALE=small, or full: 1 M customers, 10 M orders)
+	$(PY) -m benchmarks --scale $(SCALE)
+
+fmt: .venv/dev.stamp ## Format the code and repair what can be repaired
+	$(PY) -m ruff check --fix-only --quiet . ; $(PY) -m ruff format .
+
+requirements: .venv/dev.stamp ## Compile requirements/*.in to pinned, hashed *.txt (ARGS=--upgrade for newer ones)
+	for list in base prod demo dev uv; do $(PY) -m uv pip compile --quiet --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command "make requirements" $(ARGS) \
+		requirements/$$list.in -o requirements/$$list.txt || exit 1; done
+
+clean: ## Remove .venv and the tools' caches; the data in .crm stays
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis htmlcov .coverage*
+
+# A stamp is older than its list when the list changed: then it is installed again.
+.venv/%.stamp: requirements/%.txt requirements/uv.txt .venv/bin/python
+	@sh requirements/install.sh $*
+
+# Also where the Python behind the symbolic link has gone.
+.venv/bin/python:
+	@sh requirements/install.sh
