@@ -19,7 +19,7 @@ django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.FileAwareEnv()
+env = environ.FileAwareEnv()  # type: ignore[no-untyped-call] # untyped package
 environ.Env.read_env(BASE_DIR / ".env")
 
 # --- What kind of place this is -------------------------------------------------------------
@@ -224,7 +224,7 @@ CONTENT_SECURITY_POLICY = {
 # --- Static and uploaded files --------------------------------------------------------------
 
 STATIC_URL = "static/"
-STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
 # Outside production, files are served from the packages: no collectstatic step.
 WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_AUTOREFRESH = not PRODUCTION
@@ -237,7 +237,7 @@ STORAGES = {
     },
 }
 # Uploaded import files, outside the web root; shared by web and worker.
-CRM_UPLOAD_DIR = env.path("CRM_UPLOAD_DIR", default=str(CRM_HOME / "uploads"))
+CRM_UPLOAD_DIR = Path(env.str("CRM_UPLOAD_DIR", default=str(CRM_HOME / "uploads")))
 CRM_UPLOAD_MAX_BYTES = env.int("CRM_UPLOAD_MAX_BYTES", default=2 * 1024**3)
 FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024

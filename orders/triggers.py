@@ -72,13 +72,18 @@ _TOUCHED_BY_DELETE = """
     FROM old_rows WHERE old_rows.customer_id IS NOT NULL;
 """
 
+# The package has no types for these calls.
+_NEW = pgtrigger.Referencing(new="new_rows")  # type: ignore[no-untyped-call]
+_OLD = pgtrigger.Referencing(old="old_rows")  # type: ignore[no-untyped-call]
+_BOTH = pgtrigger.Referencing(old="old_rows", new="new_rows")  # type: ignore[no-untyped-call]
+
 TOTALS_TRIGGERS = [
     pgtrigger.Trigger(
         name="totals_insert",
         level=pgtrigger.Statement,
         when=pgtrigger.After,
         operation=pgtrigger.Insert,
-        referencing=pgtrigger.Referencing(new="new_rows"),
+        referencing=_NEW,
         func=_ADD_DELTAS,
     ),
     pgtrigger.Trigger(
@@ -86,7 +91,7 @@ TOTALS_TRIGGERS = [
         level=pgtrigger.Statement,
         when=pgtrigger.After,
         operation=pgtrigger.Update,
-        referencing=pgtrigger.Referencing(old="old_rows", new="new_rows"),
+        referencing=_BOTH,
         declare=[("touched", "bigint[]")],
         func=_TOUCHED_BY_UPDATE + _RECOMPUTE,
     ),
@@ -95,7 +100,7 @@ TOTALS_TRIGGERS = [
         level=pgtrigger.Statement,
         when=pgtrigger.After,
         operation=pgtrigger.Delete,
-        referencing=pgtrigger.Referencing(old="old_rows"),
+        referencing=_OLD,
         declare=[("touched", "bigint[]")],
         func=_TOUCHED_BY_DELETE + _RECOMPUTE,
     ),

@@ -17,7 +17,7 @@ M = TypeVar("M", bound=type[models.Model])
 _IN_CONTEXT = "NULLIF(CURRENT_SETTING('pghistory.context_id', TRUE), '') IS NOT NULL"
 
 
-class _ChangedInContext(pgtrigger.AnyChange):  # type: ignore[misc] # untyped base
+class _ChangedInContext(pgtrigger.AnyChange):
     """Some tracked field changed, and a person or a token is behind it."""
 
     def resolve(self, model: type[models.Model]) -> str:

@@ -32,7 +32,7 @@ class RequestIdMiddleware:
         return response
 
 
-class StaffHistoryMiddleware(HistoryMiddleware):  # type: ignore[misc] # untyped package
+class StaffHistoryMiddleware(HistoryMiddleware):
     """Open a history context around every writing request: user, path, request id, reason."""
 
     def get_context(self, request: HttpRequest) -> dict[str, Any]:
