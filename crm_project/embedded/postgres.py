@@ -25,8 +25,12 @@ DATABASE = "crm"
 RECOVERY_SECONDS = 300
 """A server that was killed replays its log first; with 4 GB of it this takes minutes at worst."""
 
-LAUNCH_SECONDS = 5
-ORPHAN_SECONDS = 5
+LAUNCH_SECONDS = 2
+"""From the start script's end until the server's process can be seen."""
+
+ORPHAN_SECONDS = 2
+"""How long sessions of a killed server have to end by themselves; idle ones do so at once."""
+
 STOP_SECONDS = 60
 ATTEMPTS = 3
 
@@ -69,7 +73,7 @@ def postmaster_pid(layout: Layout) -> int | None:
     return None
 
 
-def _children(layout: Layout) -> list[int]:
+def children(layout: Layout) -> list[int]:
     """Return pids of server processes that carry this home's name in their title."""
     title = f"postgres: {postgres_cluster.name(layout)}: "
     return [p for p, line in processes.command_lines().items() if f"{line} ".startswith(title)]
@@ -128,11 +132,11 @@ def _clear_remains(layout: Layout) -> None:
     # A session in the middle of a long statement does not notice that its master is gone.
     for number in (None, signal.SIGQUIT, signal.SIGKILL):
         if number is not None:
-            processes.send(_children(layout), number)
+            processes.send(children(layout), number)
         if locks.wait_until(gone, seconds=ORPHAN_SECONDS):
             break
     else:
-        message = f"Sessions of a killed PostgreSQL still run: {_children(layout)}. End them."
+        message = f"Sessions of a killed PostgreSQL still run: {children(layout)}. End them."
         raise EmbeddedError(message)
     socket = layout.sockets / f".s.PGSQL.{PORT}"
     for stale in (

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from crm_project.embedded import locks, postgres, postgres_cluster, valkey
 from crm_project.embedded.account import make_folder
@@ -61,12 +60,12 @@ def database_config() -> dict[str, object]:
 
 def redis_url(db: int = 0) -> str:
     """Return the address of the embedded Valkey as redis-py reads it."""
-    return f"unix://{quote(str(Layout.of(crm_home()).valkey_socket))}?db={db}"
+    return f"unix://{Layout.of(crm_home()).valkey_socket}?db={db}"
 
 
 def celery_broker_url() -> str:
     """Return the address of the embedded Valkey as Celery's transport (kombu) reads it."""
-    return f"redis+socket://{quote(str(Layout.of(crm_home()).valkey_socket))}?virtual_host=0"
+    return f"redis+socket://{Layout.of(crm_home()).valkey_socket}?virtual_host=0"
 
 
 def needed(environ: Mapping[str, str] | None = None) -> tuple[bool, bool]:

@@ -121,7 +121,7 @@ def _launch(layout: Layout) -> None:
         raise EmbeddedError(message)
 
 
-def _pids(layout: Layout) -> list[int]:
+def pids(layout: Layout) -> list[int]:
     ending = f"valkey-server {_configuration_file(layout)}"
     return [pid for pid, line in processes.command_lines().items() if line.endswith(ending)]
 
@@ -131,9 +131,9 @@ def _end(layout: Layout) -> None:
 
     Nothing is lost: what was acknowledged is on disk already.
     """
-    if pids := _pids(layout):
-        processes.send(pids, signal.SIGKILL)
-        locks.wait_until(lambda: not _pids(layout), seconds=STOP_SECONDS)
+    if alive := pids(layout):
+        processes.send(alive, signal.SIGKILL)
+        locks.wait_until(lambda: not pids(layout), seconds=STOP_SECONDS)
 
 
 def _failure(layout: Layout) -> str:
@@ -144,6 +144,6 @@ def _failure(layout: Layout) -> str:
 
 def stop(layout: Layout) -> bool:
     """Stop the server; its append-only file is complete then. True when it is down."""
-    pids = _pids(layout)
-    processes.send(pids, signal.SIGTERM)
-    return locks.wait_until(lambda: not _held(layout), seconds=STOP_SECONDS if pids else 0)
+    alive = pids(layout)
+    processes.send(alive, signal.SIGTERM)
+    return locks.wait_until(lambda: not _held(layout), seconds=STOP_SECONDS if alive else 0)
