@@ -1,0 +1,60 @@
+"""A production server with a development setting does not start, and says what to set."""
+
+import pytest
+from django.core.checks import run_checks
+
+SAFE = {
+    "CRM_ENV": "production",
+    "PRODUCTION": True,
+    "SECRET_KEY": "a-key-of-our-own",
+    "DEBUG": False,
+    "EMBEDDED_POSTGRES": False,
+    "EMBEDDED_VALKEY": False,
+    "ALLOWED_HOSTS": ["crm.example.com"],
+}
+
+
+def ours():
+    return [error for error in run_checks(tags=["crm"]) if error.id.startswith("crm.")]
+
+
+@pytest.fixture
+def production(settings):
+    for name, value in SAFE.items():
+        setattr(settings, name, value)
+    return settings
+
+
+def test_a_safe_production_has_no_complaint(production):
+    assert ours() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "number"),
+    [
+        ("CRM_ENV", "prodction", "crm.E001"),
+        ("DEBUG", True, "crm.E003"),
+        ("EMBEDDED_POSTGRES", True, "crm.E004"),
+        ("EMBEDDED_VALKEY", True, "crm.E005"),
+        ("ALLOWED_HOSTS", [], "crm.E006"),
+        ("ALLOWED_HOSTS", ["*"], "crm.E006"),
+    ],
+)
+def test_each_mistake_has_a_number_and_a_hint(production, name, value, number):
+    setattr(production, name, value)
+
+    (error,) = ours()
+
+    assert error.id == number
+    assert error.hint.startswith(("Set ", "Unset "))
+
+
+def test_the_default_secret_is_refused(production):
+    production.SECRET_KEY = production.DEFAULT_SECRET_KEY
+
+    assert [error.id for error in ours()] == ["crm.E002"]
+
+
+def test_development_may_use_all_of_it(settings):
+    assert settings.CRM_ENV == "development"
+    assert ours() == []

@@ -1,0 +1,38 @@
+"""Rules about the house that no linter holds."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = ("crm_project", "customers", "orders", "analytics", "recommendations", "benchmarks")
+SQL_FOLDERS = sorted(
+    path
+    for path in [*ROOT.glob("*/sql"), *ROOT.glob("crm_project/*/sql")]
+    if any(path.rglob("*.sql"))
+)
+
+
+def test_no_file_has_grown_past_what_can_be_read():
+    long = {
+        path.relative_to(ROOT).as_posix(): lines
+        for folder in SOURCES
+        for path in (ROOT / folder).rglob("*.py")
+        if "migrations" not in path.parts
+        and (lines := len(path.read_text(encoding="utf-8").splitlines())) > 400
+    }
+    assert long == {}
+
+
+@pytest.mark.parametrize("folder", SQL_FOLDERS, ids=lambda path: path.parent.name)
+def test_applied_sql_is_never_edited(folder):
+    recorded = dict(
+        reversed(line.split(maxsplit=1))
+        for line in (folder / "SHA256SUMS").read_text().splitlines()
+    )
+    found = {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*.sql")
+    }
+    assert found == recorded
