@@ -1,0 +1,81 @@
+"""What the code reads and what the documentation says stay the same."""
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+READERS = {"env", "environ", "getenv"}
+NAME = re.compile(r"^[A-Z][A-Z0-9_]+$")
+
+
+def dotted(node):
+    """Return the names of ``a.b.c`` as a set; of anything else, an empty one."""
+    names = set()
+    while isinstance(node, ast.Attribute):
+        names.add(node.attr)
+        node = node.value
+    return names | {node.id} if isinstance(node, ast.Name) else names
+
+
+def variables_read_in(source):
+    """Return the literal names in ``env.str("X")``, ``os.environ.get("X")``, ``environ["X"]``."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and node.args:
+            reader, argument = node.func, node.args[0]
+        elif isinstance(node, ast.Subscript):
+            reader, argument = node.value, node.slice
+        else:
+            continue
+        if isinstance(argument, ast.Constant) and READERS & dotted(reader):
+            found.add(str(argument.value))
+    return {name for name in found if NAME.match(name)}
+
+
+def variables_read():
+    files = [ROOT / "manage.py", ROOT / "tests" / "services_plugin.py"]
+    files += (ROOT / "crm_project").rglob("*.py")
+    found = set().union(*(variables_read_in(path.read_text("utf-8")) for path in files))
+    compose = (ROOT / "compose.yaml").read_text("utf-8")
+    found |= set(re.findall(r"\$\{([A-Z_]+)", compose))
+    return found - {"DJANGO_SETTINGS_MODULE"}
+
+
+def variables_documented():
+    text = (ROOT / ".env.example").read_text("utf-8")
+    return re.findall(r"^# ([A-Z][A-Z0-9_]+)=", text, re.MULTILINE)
+
+
+def test_every_variable_that_is_read_is_documented():
+    assert variables_read() - set(variables_documented()) == set()
+
+
+def test_every_documented_variable_is_read():
+    assert set(variables_documented()) - variables_read() == set()
+
+
+def test_no_variable_is_documented_twice():
+    assert len(variables_documented()) == len(set(variables_documented()))
+
+
+def test_a_copy_of_the_example_changes_nothing():
+    lines = (ROOT / ".env.example").read_text("utf-8").splitlines()
+    assert [line for line in lines if line and not line.startswith("#")] == []
+
+
+def test_the_finder_sees_each_way_of_reading_a_variable():
+    source = 'env.str("A1", default="NO"); os.environ.get("B1"); os.environ["C1"]; getenv("D1")'
+    assert variables_read_in(source) == {"A1", "B1", "C1", "D1"}
+    assert variables_read_in('settings.get("E1"); rows["F1"]') == set()
+
+
+def test_the_readme_names_the_commands_of_the_makefile():
+    targets = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert {"help", "demo", "test", "lint", "bench", "run", "fmt"} <= set(targets)
+
+
+def test_continuous_integration_runs_what_a_person_would():
+    script = (ROOT / ".ci" / "run").read_text("utf-8")
+    commands = {line.strip() for line in script.splitlines()}
+    assert {"make lint", "make test"} <= commands
