@@ -1,11 +1,44 @@
 """The Celery application. Schedules live in the database, where staff can edit them."""
 
+import logging.config
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import beat_init, celeryd_init, setup_logging, task_postrun, task_prerun
+from django.conf import settings
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from crm_project import embedded
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crm_project.settings")
 
 app = Celery("crm")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def log_as_the_web_does(**kwargs: Any) -> None:
+    """Use the project's structured log instead of Celery's own format."""
+    logging.config.dictConfig(settings.LOGGING)
+
+
+@celeryd_init.connect
+@beat_init.connect
+def hold_embedded_services(**kwargs: Any) -> None:
+    """Worker and beat hold their own share of the embedded servers, where those are in use."""
+    embedded.ensure_for_process()
+
+
+@task_prerun.connect
+def name_the_task_in_the_log(task_id: str, task: Any, **kwargs: Any) -> None:
+    """Every line that a task logs says which task it was."""
+    clear_contextvars()
+    bind_contextvars(task=task.name, task_id=task_id)
+
+
+@task_postrun.connect
+def forget_the_task(**kwargs: Any) -> None:
+    """The next line of this process belongs to nobody until the next task starts."""
+    clear_contextvars()

@@ -164,11 +164,23 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "global_keyprefix": "crm:",
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# After a lost connection to the queue, unfinished tasks go on: their rows say whose they are.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+# A worker that is told to end waits this long for its tasks, then gives them back to the queue.
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = env.float("CELERY_SOFT_SHUTDOWN_SECONDS", default=10.0)
+# Messages are sent after the commit that made the row; when the queue is down they are not worth
+# waiting for: the sweeper sends them again.
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_max": 0.2}
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 DJANGO_CELERY_BEAT_TZ_AWARE = True
+# A running job whose worker gave no sign for so long is given to another one.
+CRM_JOB_SILENT_SECONDS = env.int("CRM_JOB_SILENT_SECONDS", default=15)
 
 # --- People and their sessions --------------------------------------------------------------
 

@@ -39,6 +39,14 @@ class Job(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    run_after = models.DateTimeField(
+        db_default=Now(),
+        editable=False,
+        help_text="Not started earlier: a pause after failures.",
+    )
+    enqueued_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When a worker was last called."
+    )
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

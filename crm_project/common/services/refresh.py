@@ -1,0 +1,45 @@
+"""Keep the ledger of what was computed, up to when, and what failed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from django.db import connection
+from django.utils import timezone
+
+from crm_project.common.exceptions import CrmError
+from crm_project.common.models import RefreshState
+
+
+@contextmanager
+def record(name: str, *, as_of: datetime | None = None) -> Iterator[RefreshState]:
+    """Write one row about the step inside the block, also when it fails.
+
+    Open it outside the step's own transaction, or a rollback takes the row along.
+
+    Args:
+        name: the step, like ``rfm`` or ``dashboard``.
+        as_of: what the numbers describe, where it is not the time of the run.
+
+    Yields the row: set ``rows`` (and ``as_of``, where it is only known later).
+    """
+    state = RefreshState.objects.create(name=name, as_of=as_of, started_at=timezone.now())
+    try:
+        yield state
+    except Exception as error:
+        state.error = _in_words(error)
+        raise
+    except BaseException:
+        state.error = "It was interrupted."
+        raise
+    finally:
+        state.finished_at = timezone.now()
+        # A broken outer transaction takes no more statements; it will lose the row anyway.
+        if not (connection.in_atomic_block and connection.needs_rollback):
+            state.save(update_fields=["rows", "as_of", "error", "finished_at"])
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, CrmError):
+        return str(error)
+    return f"It failed unexpectedly ({type(error).__name__}); the log of that time says more."

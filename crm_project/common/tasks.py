@@ -1,0 +1,45 @@
+"""Celery's way in to jobs: the row is the truth, a message only wakes a worker."""
+
+import uuid
+from functools import partial
+
+import structlog
+from celery import shared_task
+from django.db import OperationalError, transaction
+from kombu.exceptions import OperationalError as BrokerError
+
+from crm_project.common.models import Job
+from crm_project.common.services import job_runs, jobs
+
+logger = structlog.get_logger(__name__)
+
+
+def enqueue(job: Job) -> None:
+    """Call a worker for this job once the current transaction has committed.
+
+    Never fails: a queue that is down is logged, and the sweeper calls again later.
+    """
+    transaction.on_commit(partial(_send, [job.pk]))
+
+
+def _send(job_ids: list[uuid.UUID]) -> None:
+    jobs.mark_enqueued(job_ids=job_ids)
+    try:
+        for job_id in job_ids:
+            run_job.delay(str(job_id))
+    except BrokerError as error:
+        logger.warning("queue_not_reachable", error=str(error), waiting=len(job_ids))
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True, max_retries=5)
+def run_job(job_id: str) -> None:
+    """Do one job. A second message for it, early or late, does nothing."""
+    job_runs.run(job_id=job_id)
+
+
+@shared_task(ignore_result=True, expires=60)
+def sweep_jobs() -> int:
+    """Call workers for jobs whose message was lost or whose worker died; return how many."""
+    waiting = jobs.due_jobs()
+    _send(waiting)
+    return len(waiting)

@@ -1,0 +1,41 @@
+"""Fixtures used everywhere."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection
+
+from tests.factories import UserFactory
+
+
+@pytest.fixture
+def staff_user(db):
+    """A member of staff without any permission."""
+    return UserFactory(staff=True)
+
+
+@pytest.fixture
+def admin_user(db):
+    """A member of staff who may do everything; pytest-django's `admin_client` logs in as them."""
+    return UserFactory(admin=True, username="admin")
+
+
+@pytest.fixture
+def in_thread():
+    """Run a function in a thread with a database connection of its own.
+
+    ``finish = in_thread(function, **arguments)``; ``finish()`` waits and returns its value.
+    """
+    with ThreadPoolExecutor() as pool:
+
+        def start(function, *args, **kwargs):
+            def work():
+                try:
+                    return function(*args, **kwargs)
+                finally:
+                    connection.close()
+
+            future = pool.submit(work)
+            return lambda: future.result(timeout=60)
+
+        yield start
