@@ -5,7 +5,8 @@
 PY := .venv/bin/python
 SCALE ?= small
 DEMO_ARGS = $(if $(filter 0,$(SERVE)),--no-serve) $(if $(PORT),--port $(PORT))
-SQL = $(wildcard */sql crm_project/*/sql)
+SQL = $(wildcard */sql/*.sql crm_project/*/sql/*.sql */sql/*/*.sql)
+TEMPLATES = $(shell find templates -name '*.html' 2>/dev/null)
 
 # What a server would have, so that `check --deploy` looks at production settings.
 AS_IN_PRODUCTION = CRM_ENV=production DJANGO_ALLOWED_HOSTS=crm.example.com \
@@ -29,10 +30,10 @@ test: .venv/dev.stamp ## Run the tests (ARGS="-k rfm" chooses)
 
 lint: .venv/dev.stamp ## Check format, style, imports, types, SQL, templates, migrations, settings
 	$(PY) -m ruff format --check . && $(PY) -m ruff check .
-	.venv/bin/lint-imports --no-logo
+	.venv/bin/lint-imports --no-logo --no-cache
 	$(PY) -m mypy
 	$(if $(SQL),$(PY) -m sqlfluff lint --disable-progress-bar $(SQL))
-	$(PY) -m djlint --quiet --lint templates
+	$(if $(TEMPLATES),$(PY) -m djlint --quiet --lint $(TEMPLATES))
 	.venv/bin/typos
 	$(PY) manage.py makemigrations --check --dry-run
 	@$(AS_IN_PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
