@@ -106,7 +106,7 @@ def _create(layout: Layout) -> None:
     ended = processes.run([programs / "initdb", "-D", fresh, *options], account=layout.account)
     if ended.code:
         shutil.rmtree(fresh, ignore_errors=True)
-        message = f"initdb failed: {ended.output}"
+        message = f"initdb failed: {ended.output}\nMend that, or set DATABASE_URL."
         raise EmbeddedError(message)
     _include_settings(fresh)
     fresh.rename(target)

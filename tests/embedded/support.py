@@ -72,6 +72,11 @@ class Home:
         """Start a process and wait until it has its servers."""
         return self.begin(script, **environment).wait_ready()
 
+    def use_twice(self) -> tuple[User, User]:
+        """Start two processes at once and wait until both have their servers."""
+        first, second = self.begin(), self.begin()
+        return first.wait_ready(), second.wait_ready()
+
     @property
     def running(self) -> tuple[bool, bool]:
         """Whether (PostgreSQL, Valkey) answer."""

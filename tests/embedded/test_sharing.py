@@ -20,7 +20,7 @@ if os.fork() == 0:
 
 
 def test_the_servers_stop_with_their_last_user(home: Home):
-    first, second = home.use(), home.use()
+    first, second = home.use_twice()
 
     first.leave()
     assert home.running == (True, True)
@@ -58,7 +58,7 @@ def test_a_process_that_is_told_to_end_stops_the_servers(home: Home, number: sig
 
 
 def test_a_killed_user_does_not_keep_the_servers(home: Home):
-    killed, other = home.use(), home.use()
+    killed, other = home.use_twice()
 
     killed.send(signal.SIGKILL)
     assert home.running == (True, True)
