@@ -1,6 +1,15 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class AnalyticsConfig(AppConfig):
     name = "analytics"
     verbose_name = "Analytics"
+
+    def ready(self) -> None:
+        # Imported here: models exist only once all apps are loaded.
+        from analytics import jobs, receivers  # noqa: PLC0415
+        from crm_project.common.jobs import register  # noqa: PLC0415
+
+        register("score_rfm", jobs.score_rfm_job, label="Score customers (RFM)")
+        post_migrate.connect(receivers.set_up, sender=self)

@@ -1,0 +1,15 @@
+"""How fresh a computed number is."""
+
+from datetime import datetime
+
+from crm_project.common.models import RefreshState
+
+
+def refreshed_at(name: str) -> datetime | None:
+    """Return when a step last succeeded; None if it never did."""
+    newest = (
+        RefreshState.objects.filter(name=name, error="", finished_at__isnull=False)
+        .order_by("-started_at")
+        .first()
+    )
+    return newest.finished_at if newest else None

@@ -1,0 +1,1 @@
+drop function crm_private.refresh_dashboard(text);

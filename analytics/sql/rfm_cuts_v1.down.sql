@@ -1,0 +1,1 @@
+drop function crm_private.rfm_cuts(integer, text, date, text);

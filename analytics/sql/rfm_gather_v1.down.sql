@@ -1,0 +1,2 @@
+drop function crm_private.rfm_values_table(integer, text);
+drop function crm_private.rfm_gather(integer, timestamptz, timestamptz);

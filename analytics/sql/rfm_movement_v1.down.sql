@@ -1,0 +1,1 @@
+drop function analytics_rfm_movement(integer, integer);

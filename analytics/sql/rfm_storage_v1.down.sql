@@ -1,0 +1,3 @@
+drop index analytics_customer_left_out;
+drop view analytics_currentrfmscore;
+drop table analytics_rfmscore;
