@@ -251,6 +251,8 @@ STORAGES = {
 # Uploaded import files, outside the web root; shared by web and worker.
 CRM_UPLOAD_DIR = Path(env.str("CRM_UPLOAD_DIR", default=str(CRM_HOME / "uploads")))
 CRM_UPLOAD_MAX_BYTES = env.int("CRM_UPLOAD_MAX_BYTES", default=2 * 1024**3)
+# Packed files are unpacked while they are read; one that grows beyond this is refused.
+CRM_IMPORT_UNPACKED_MAX_BYTES = env.int("CRM_IMPORT_UNPACKED_MAX_BYTES", default=16 * 1024**3)
 FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 

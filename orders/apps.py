@@ -4,3 +4,13 @@ from django.apps import AppConfig
 class OrdersConfig(AppConfig):
     name = "orders"
     verbose_name = "Orders"
+
+    def ready(self) -> None:
+        """Make the app's files importable."""
+        from customers.importers import registry  # noqa: PLC0415 - models must be loaded first
+        from orders.importers.orders import ORDER_FORMATS  # noqa: PLC0415
+        from orders.services.import_orders import OrdersPlan  # noqa: PLC0415
+
+        registry.register(
+            registry.ImportKind("orders", "Orders", "lines", ORDER_FORMATS, OrdersPlan())
+        )
