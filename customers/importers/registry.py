@@ -54,9 +54,11 @@ class Staged:
 class Format(Protocol):
     """Pure parsing of one shape of file."""
 
-    columns: Sequence[Column]
-    date_order: str
-    numbers: Sequence[str]
+    @property
+    def columns(self) -> Sequence[Column]: ...
+
+    @property
+    def numbers(self) -> Sequence[str]: ...
 
     def parse(self, chunks: Iterator[Chunk], reading: Reading) -> Iterator[Staged]: ...
 

@@ -151,7 +151,7 @@ def import_file(
     Raises:
         InputError: the file cannot be read or imported.
     """
-    wanted = {"kind": kind, "format": format, "mode": mode, "on_error": on_error}
+    wanted: dict[str, Any] = {"kind": kind, "format": format, "mode": mode, "on_error": on_error}
     given = {key: value for key, value in (options or {}).items() if value}
     try:
         with path.open("rb") as file:

@@ -52,10 +52,6 @@ class OrderFormat:
         return self.rules.columns
 
     @property
-    def date_order(self) -> str:
-        return self.rules.date_order
-
-    @property
     def numbers(self) -> Sequence[str]:
         """Columns whose look tells the decimal mark."""
         names = ("quantity", "unit_price")
