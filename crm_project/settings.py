@@ -67,6 +67,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "drf_standardized_errors",
     "django_celery_beat",
+    "django_prometheus",
     "axes",
     "crm_project.common",
     "customers",
@@ -76,6 +77,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "crm_project.common.middleware.RequestIdMiddleware",
@@ -89,6 +91,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "crm_project.common.middleware.StaffHistoryMiddleware",
     "axes.middleware.AxesMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 ROOT_URLCONF = "crm_project.urls"
@@ -166,7 +169,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # After a lost connection to the queue, unfinished tasks go on: their rows say whose they are.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
-# A worker that is told to end waits this long for its tasks, then gives them back to the queue.
+# A worker that gets SIGQUIT (or SIGTERM with REMAP_SIGTERM=SIGQUIT) waits this long for its
+# tasks, then gives them back to the queue.
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = env.float("CELERY_SOFT_SHUTDOWN_SECONDS", default=10.0)
 # Messages are sent after the commit that made the row; when the queue is down they are not worth
 # waiting for: the sweeper sends them again.
@@ -333,6 +337,12 @@ structlog.configure(
     logger_factory=structlog.stdlib.LoggerFactory(),
     cache_logger_on_first_use=True,
 )
+
+# --- Metrics ---------------------------------------------------------------------------------
+
+# What a Prometheus server sends as its bearer token; without one, /metrics does not exist.
+CRM_METRICS_TOKEN = env.str("CRM_METRICS_TOKEN", default="")
+PROMETHEUS_EXPORT_MIGRATIONS = False
 
 # --- History of changes by staff ------------------------------------------------------------
 

@@ -1,0 +1,103 @@
+"""Is this process alive, can it do its work, and how much of it is there?
+
+``/livez`` asks nobody: a slow database must not make the platform restart the web server.
+``/readyz`` says whether requests can be served. ``/metrics`` is for Prometheus.
+"""
+
+import secrets
+from collections.abc import Callable
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from django_prometheus.exports import ExportToDjangoView
+from prometheus_client import REGISTRY
+
+from crm_project.common.metrics import JobMetrics
+
+QUEUE_SECONDS = 2
+"""How long the queue may take to answer."""
+
+REGISTRY.register(JobMetrics())
+
+
+@never_cache
+@require_safe
+def livez(request: HttpRequest) -> HttpResponse:
+    """Answer as long as the process can."""
+    return JsonResponse({"status": "alive"})
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    """200 when database, tables and queue are there; 503 with what is missing, in words."""
+    found = {name: check() for name, check in _CHECKS.items()}
+    ready = not any(found.values())
+    return JsonResponse(
+        {
+            "status": "ready" if ready else "not ready",
+            "checks": {name: trouble or "ok" for name, trouble in found.items()},
+        },
+        status=200 if ready else 503,
+    )
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Numbers for Prometheus, to those who know ``CRM_METRICS_TOKEN``; to others: not found."""
+    expected = f"Bearer {settings.CRM_METRICS_TOKEN}".encode()
+    given = request.headers.get("Authorization", "").encode()
+    if not settings.CRM_METRICS_TOKEN or not secrets.compare_digest(given, expected):
+        raise Http404
+    page: HttpResponse = ExportToDjangoView(request)  # type: ignore[no-untyped-call]
+    return page
+
+
+def _database() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select 1")
+    except DatabaseError:
+        return "The database does not answer."
+    return ""
+
+
+class _Migrations:
+    """Whether the tables fit the code. Once they do, this process need not look again."""
+
+    def __init__(self) -> None:
+        self._fit = False
+
+    def __call__(self) -> str:
+        if self._fit:
+            return ""
+        try:
+            executor = MigrationExecutor(connection)
+        except DatabaseError:
+            return "Not known while the database does not answer."
+        missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+        self._fit = not missing
+        return f"{missing} migrations are not applied: run manage.py migrate." if missing else ""
+
+
+def _queue() -> str:
+    limits = {"socket_timeout": QUEUE_SECONDS, "socket_connect_timeout": QUEUE_SECONDS}
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, **limits) as client:
+            client.ping()
+    except redis.RedisError:
+        return "The queue does not answer."
+    return ""
+
+
+_CHECKS: dict[str, Callable[[], str]] = {
+    "database": _database,
+    "migrations": _Migrations(),
+    "queue": _queue,
+}

@@ -1,0 +1,64 @@
+"""Probes: alive without anybody's help, ready only when everything needed is there."""
+
+import pytest
+
+from crm_project import health
+from tests.factories import JobFactory
+
+
+def test_a_live_process_answers_without_the_database(client):
+    """The test has no access to the database: any query would fail it."""
+    response = client.get("/livez")
+
+    assert response.status_code == 200
+    assert "no-store" in response["Cache-Control"]
+
+
+@pytest.mark.django_db
+class TestReady:
+    def test_it_is_ready_when_everything_is_there(self, client):
+        response = client.get("/readyz")
+
+        assert response.status_code == 200
+        assert response.json() == {
+            "status": "ready",
+            "checks": {"database": "ok", "migrations": "ok", "queue": "ok"},
+        }
+
+    def test_a_queue_that_does_not_answer_is_named(self, client, settings):
+        settings.REDIS_URL = "redis://127.0.0.1:1/0"
+
+        response = client.get("/readyz")
+
+        assert response.status_code == 503
+        assert response.json()["checks"]["queue"] == "The queue does not answer."
+
+    def test_unapplied_migrations_are_counted(self, client, monkeypatch):
+        executor = health.MigrationExecutor
+        monkeypatch.setattr(executor, "migration_plan", lambda self, targets: [1, 2, 3])
+        monkeypatch.setitem(health._CHECKS, "migrations", health._Migrations())
+
+        response = client.get("/readyz")
+
+        assert response.status_code == 503
+        assert response.json()["checks"]["migrations"].startswith("3 migrations")
+
+
+@pytest.mark.django_db
+class TestMetrics:
+    @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}])
+    def test_strangers_do_not_find_them(self, client, settings, headers):
+        settings.CRM_METRICS_TOKEN = "right"
+        assert client.get("/metrics", headers=headers).status_code == 404
+
+    def test_without_a_token_there_are_none(self, client):
+        assert client.get("/metrics", headers={"authorization": "Bearer "}).status_code == 404
+
+    def test_they_count_the_waiting_jobs(self, client, settings):
+        settings.CRM_METRICS_TOKEN = "right"
+        JobFactory()
+
+        page = client.get("/metrics", headers={"authorization": "Bearer right"})
+
+        assert page.status_code == 200
+        assert 'crm_jobs{status="queued"} 1.0' in page.content.decode()
