@@ -1,0 +1,76 @@
+"""``python -m benchmarks --scale small|full [--only NAME] [--write]``.
+
+Uses a PostgreSQL of its own under ``.crm/bench/<scale>``; its data is made once and kept.
+"""
+
+import argparse
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import django
+from rich.console import Console
+
+from benchmarks.framework import SCALES, Row, machine, markdown, modules, run_module, table
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "benchmarks.md"
+
+
+def main() -> None:
+    """Set up, measure, print; with ``--write`` also keep the result in docs/benchmarks.md."""
+    options = _options()
+    scale = SCALES[options.scale]
+    console = Console(width=None if Console().is_terminal else 180)
+    _start(scale.name)
+    # Imported late: they need Django and the server.
+    from benchmarks import data  # noqa: PLC0415
+
+    console.print(f"[dim]{machine()}[/dim]")
+    with console.status("Making the data (once) …"):
+        data.ensure(scale)
+    results: dict[str, list[Row]] = {}
+    for name in modules(options.only):
+        with console.status(f"Measuring {name} …"):
+            results[name] = run_module(name, scale)
+        console.print(table(name, results[name]))
+    if options.write:
+        PAGE.write_text(_page(scale.name, results), encoding="utf-8")
+        console.print(f"Written to {PAGE.relative_to(ROOT)}.")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--scale", choices=sorted(SCALES), default="small")
+    parser.add_argument("--only", metavar="NAME", choices=modules(), help="One benchmark only.")
+    parser.add_argument("--write", action="store_true", help="Keep the result in the docs.")
+    return parser.parse_args()
+
+
+def _start(scale: str) -> None:
+    """Start the servers of this scale and Django on them, never on anybody's real data."""
+    for name in ("DATABASE_URL", "REDIS_URL"):
+        # Set and empty: a line in .env cannot bring them back.
+        os.environ[name] = ""
+    os.environ["CRM_HOME"] = str(ROOT / ".crm" / "bench" / scale)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "crm_project.settings"
+    from crm_project import embedded  # noqa: PLC0415 - must see the variables above
+
+    embedded.ensure_for_process(handle_signals=True)
+    django.setup()
+
+
+def _page(scale: str, results: dict[str, list[Row]]) -> str:
+    parts = [
+        "# Benchmarks\n",
+        "Ours, the peer and the limit are measured in the same run, in turn; each figure is the"
+        " median of the rounds.\nRun them yourself: `make bench` (small) or"
+        " `make bench SCALE=full`; what each one does stands in `benchmarks/`.\n",
+        f"Measured {datetime.now(UTC):%Y-%m-%d} with scale {scale} on: {machine()}.\n",
+    ]
+    parts += [markdown(name, rows) for name, rows in results.items()]
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    main()
