@@ -6,9 +6,17 @@ class CustomersConfig(AppConfig):
     verbose_name = "Customers"
 
     def ready(self) -> None:
-        """Make imports jobs."""
+        """Make the app's files importable, and imports jobs."""
         from crm_project.common import jobs  # noqa: PLC0415 - models must be loaded first
+        from customers.importers import registry  # noqa: PLC0415
+        from customers.importers.people import CONTACT_FORMATS, CUSTOMER_FORMATS  # noqa: PLC0415
         from customers.services import imports  # noqa: PLC0415
+        from customers.services.import_table import CONTACTS_PLAN, CUSTOMERS_PLAN  # noqa: PLC0415
 
         jobs.register("import_preview", imports.preview_job, label="Preview of an import")
         jobs.register("import_commit", imports.commit_job, label="Import")
+        for name, formats, plan in (
+            ("customers", CUSTOMER_FORMATS, CUSTOMERS_PLAN),
+            ("contacts", CONTACT_FORMATS, CONTACTS_PLAN),
+        ):
+            registry.register(registry.ImportKind(name, name.capitalize(), "rows", formats, plan))

@@ -9,8 +9,13 @@ class OrdersConfig(AppConfig):
         """Make the app's files importable."""
         from customers.importers import registry  # noqa: PLC0415 - models must be loaded first
         from orders.importers.orders import ORDER_FORMATS  # noqa: PLC0415
+        from orders.importers.products import PRODUCT_FORMATS  # noqa: PLC0415
         from orders.services.import_orders import OrdersPlan  # noqa: PLC0415
+        from orders.services.import_products import PRODUCTS_PLAN  # noqa: PLC0415
 
         registry.register(
             registry.ImportKind("orders", "Orders", "lines", ORDER_FORMATS, OrdersPlan())
+        )
+        registry.register(
+            registry.ImportKind("products", "Products", "rows", PRODUCT_FORMATS, PRODUCTS_PLAN)
         )

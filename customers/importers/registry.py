@@ -93,7 +93,8 @@ class Plan(Protocol):
     file shows. ``apply`` writes, and must write exactly what ``classify`` counted.
     """
 
-    tables: Mapping[str, str]
+    @property
+    def tables(self) -> Mapping[str, str]: ...
 
     def classify(self, cursor: Any, facts: BatchFacts) -> Outcome: ...
 

@@ -13,7 +13,10 @@ LINES_PER_STEP = 1_000_000
 class OrdersPlan:
     """Staged order lines → customers, products, orders, items."""
 
-    tables: Mapping[str, str] = sql.TABLES
+    @property
+    def tables(self) -> Mapping[str, str]:
+        """The staging tables."""
+        return sql.TABLES
 
     def classify(self, cursor: Any, facts: BatchFacts) -> Outcome:
         """Find out what is new, changed and unchanged, without writing any real table."""
