@@ -1,0 +1,42 @@
+"""The project's Celery application as tests start it in a process of its own.
+
+It uses the tests' database, and knows one more kind of job: slow, and safe to repeat.
+"""
+
+import os
+
+import django
+from django.conf import settings
+
+from crm_project.celery import app
+
+if name := os.environ.get("CRM_TEST_DATABASE"):
+    settings.DATABASES["default"]["NAME"] = name
+    django.setup()
+
+
+from django.db import connection, transaction
+
+from crm_project.common import jobs
+from customers.models import Customer
+
+STEPS = 10
+"""Customers that one job makes, in one transaction."""
+
+
+def make_customers(context):
+    """Make ten customers, slowly enough to be killed in the middle; a second run makes none."""
+    with transaction.atomic():
+        for step in range(STEPS):
+            code = f"{context.params['name']}-{step}"
+            Customer.objects.bulk_create([Customer(code=code)], ignore_conflicts=True)
+            context.progress(step + 1, STEPS, "making customers")
+            with connection.cursor() as cursor:
+                cursor.execute("select pg_sleep(0.08)")
+    return {"customers": STEPS}
+
+
+if name:
+    jobs.register("slow_test", make_customers)
+
+__all__ = ["app"]
