@@ -269,13 +269,19 @@ REST_FRAMEWORK: dict[str, Any] = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["crm_project.common.api.permissions.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
+    "DEFAULT_PARSER_CLASSES": ["crm_project.common.api.parsers.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "crm_project.common.api.negotiation.FirstRenderer",
+    "DEFAULT_SCHEMA_CLASS": "crm_project.common.api.schema.ProblemAutoSchema",
     "DEFAULT_PAGINATION_CLASS": "crm_project.common.api.pagination.LimitPagination",
     "DEFAULT_FILTER_BACKENDS": ["crm_project.common.api.filters.StrictFilterBackend"],
     "EXCEPTION_HANDLER": "crm_project.common.api.errors.problem_handler",
     "DEFAULT_THROTTLE_CLASSES": ["crm_project.common.api.throttling.TokenRateThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"token": env.str("CRM_API_RATE", default="600/min")},
+    "DEFAULT_THROTTLE_RATES": {
+        "token": env.str("CRM_API_RATE", default="600/min"),
+        "anonymous": env.str("CRM_API_ANONYMOUS_RATE", default="120/min"),
+    },
+    # How many proxies of ours add to X-Forwarded-For: none, unless said otherwise.
+    "NUM_PROXIES": env.int("CRM_PROXIES", default=0),
     "DEFAULT_VERSIONING_CLASS": None,
     "COERCE_DECIMAL_TO_STRING": True,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -290,6 +296,15 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "PREPROCESSING_HOOKS": ["crm_project.common.api.schema.without_last_slash"],
+    "TAGS": [
+        {"name": "customers", "description": "Who buys, or may buy."},
+        {"name": "products", "description": "What is sold."},
+        {"name": "orders", "description": "Invoices and credit notes with their lines."},
+        {"name": "rfm", "description": "Recency, frequency and money: scores and segments."},
+        {"name": "imports", "description": "Files on their way in."},
+        {"name": "jobs", "description": "Long work and how far it is."},
+    ],
 }
 
 # --- Logs -----------------------------------------------------------------------------------

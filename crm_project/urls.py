@@ -1,10 +1,11 @@
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 from crm_project import health
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("api/", include("crm_project.api_urls")),
     path("livez", health.livez),
     path("readyz", health.readyz),
     path("metrics", health.metrics),

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
+from tests.api import Api
 from tests.factories import UserFactory
 
 
@@ -18,6 +19,12 @@ def staff_user(db):
 def admin_user(db):
     """A member of staff who may do everything; pytest-django's `admin_client` logs in as them."""
     return UserFactory(admin=True, username="admin")
+
+
+@pytest.fixture
+def api(db):
+    """A caller of the API whose token has every scope; ``api.with_scopes(...)`` gives others."""
+    return Api()
 
 
 @pytest.fixture

@@ -1,7 +1,16 @@
 from crm_project.common.models.base import DatabaseView, TimeStamped
+from crm_project.common.models.idempotency import StoredResponse
 from crm_project.common.models.job import Job
 from crm_project.common.models.refresh import RefreshState
 from crm_project.common.models.token import ApiToken
 from crm_project.common.models.user import User
 
-__all__ = ["ApiToken", "DatabaseView", "Job", "RefreshState", "TimeStamped", "User"]
+__all__ = [
+    "ApiToken",
+    "DatabaseView",
+    "Job",
+    "RefreshState",
+    "StoredResponse",
+    "TimeStamped",
+    "User",
+]

@@ -1,0 +1,18 @@
+"""What a token can be allowed to do: ``resource:action``, each with a sentence for people.
+
+There is no scope that mints or reads tokens, and none that means "everything".
+"""
+
+SCOPES: dict[str, str] = {
+    "customers:read": "Read customers.",
+    "customers:write": "Create, change and delete customers.",
+    "products:read": "Read products.",
+    "products:write": "Create, change and retire products.",
+    "orders:read": "Read orders with their items.",
+    "orders:write": "Create and change orders.",
+    "rfm:read": "Read RFM scores, segments and runs.",
+    "rfm:write": "Start a new scoring of all customers.",
+    "imports:read": "Read import batches and their refused lines.",
+    "imports:write": "Upload, confirm and cancel imports.",
+    "jobs:read": "Read the progress of jobs started by the same user.",
+}

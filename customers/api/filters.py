@@ -1,0 +1,47 @@
+from typing import Any
+
+from django_filters.rest_framework import filters, filterset
+
+from customers.models import Customer
+from customers.models.customer import CustomerQuerySet
+
+
+class CustomerFilter(filterset.FilterSet):
+    """Filters of the customer list. Deleted customers are left out unless they are asked for."""
+
+    q = filters.CharFilter(
+        method="filter_q", label="Words that code, name or e-mail contain.", max_length=200
+    )
+    code = filters.CharFilter(label="Exactly this code.")
+    email = filters.CharFilter(method="filter_email", label="Exactly this address, any case.")
+    country = filters.CharFilter(label="Exactly this country.")
+    language = filters.CharFilter(label="Exactly this language.")
+    status = filters.ChoiceFilter(choices=Customer.Status.choices, label="This status only.")
+    include_deleted = filters.BooleanFilter(
+        method="filter_nothing", label="Deleted customers as well; use it with modified_since."
+    )
+    contactable = filters.BooleanFilter(label="No flag forbids to write to them.")
+    is_test = filters.BooleanFilter(label="Nobody real.")
+    is_bounced = filters.BooleanFilter(label="Mail came back for good.")
+    is_optout = filters.BooleanFilter(label="Asked not to be contacted.")
+    modified_since = filters.IsoDateTimeFilter(
+        field_name="updated_at",
+        lookup_expr="gte",
+        label="Changed at or after this time: the X-Server-Time of an earlier answer.",
+    )
+
+    def filter_q(self, rows: CustomerQuerySet, name: str, value: str) -> CustomerQuerySet:
+        return rows.search(value)
+
+    def filter_email(self, rows: CustomerQuerySet, name: str, value: str) -> CustomerQuerySet:
+        return rows.filter(email_normalized=value.strip().lower())
+
+    def filter_nothing(self, rows: CustomerQuerySet, name: str, value: bool) -> CustomerQuerySet:
+        return rows
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        found = super().filter_queryset(queryset)  # type: ignore[no-untyped-call]
+        asked = self.form.cleaned_data
+        if asked.get("status") or asked.get("include_deleted"):
+            return found
+        return found.exclude(status=Customer.Status.DELETED)
