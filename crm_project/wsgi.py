@@ -8,5 +8,6 @@ from crm_project import embedded
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crm_project.settings")
 
-embedded.ensure_for_process()
+# The settings read .env, which may name a database of one's own: only then ours are started.
 application = get_wsgi_application()
+embedded.ensure_for_process()
