@@ -50,6 +50,6 @@ end
 $$;
 
 comment on function crm_private.rfm_cuts is
-'Values at 20, 40, 60 and 80 % (percentile_disc) over customers with a sale; nulls if there is none.';
+'Values at 20, 40, 60 and 80 % (percentile_disc) over customers with a sale; or nulls.';
 
 revoke all on function crm_private.rfm_cuts(integer, text, date, text) from public;

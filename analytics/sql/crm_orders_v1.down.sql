@@ -1,0 +1,3 @@
+drop view crm.order_items;
+drop view crm.returns;
+drop view crm.orders;
