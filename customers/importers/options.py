@@ -1,7 +1,9 @@
 """How a person wants a file to be read. Checked once, when the batch is made."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from typing import Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -24,6 +26,8 @@ class Options:
     decimal: DecimalMark = "auto"
     date_order: DateOrder = ""
     currency: str = ""
+    shift_days: str = ""
+    """Days by which every date is moved: the demo brings old data near to today."""
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self:
@@ -58,6 +62,12 @@ class Options:
             len(self.currency) == 3 and self.currency.isascii() and self.currency.isupper()
         ):
             raise InputError("A currency is three capital letters, like GBP.")
+        if not re.fullmatch(r"(-?[0-9]{1,5})?", self.shift_days):
+            raise InputError("The option shift_days is a number of days.")
+
+    def shift(self) -> timedelta:
+        """Return what is added to every date."""
+        return timedelta(days=int(self.shift_days or 0))
 
     def separator(self) -> str:
         """Return the delimiter as a character; empty if it is to be found out."""

@@ -133,7 +133,14 @@ def unscaled(value: int, places: int) -> str:
     return f"{'-' if value < 0 else ''}{digits[:-places]}.{digits[-places:]}"
 
 
-def moment(raw: str, *, zone: tzinfo, order: DateOrder, latest: datetime) -> datetime:
+def moment(
+    raw: str,
+    *,
+    zone: tzinfo,
+    order: DateOrder,
+    latest: datetime,
+    shift: timedelta = timedelta(0),
+) -> datetime:
     """Return the moment in UTC that a date or a time of day in the shop's zone names.
 
     A time that the clocks show twice in autumn is taken as the first of the two; one that they
@@ -142,6 +149,7 @@ def moment(raw: str, *, zone: tzinfo, order: DateOrder, latest: datetime) -> dat
     Args:
         order: of day and month in dates with slashes; those with points begin with the day.
         latest: what lies after it is refused.
+        shift: added to the date as the clocks show it, so that 09:00 stays 09:00.
 
     Raises:
         Refused: not a date, or one out of the range.
@@ -155,10 +163,9 @@ def moment(raw: str, *, zone: tzinfo, order: DateOrder, latest: datetime) -> dat
         raise Refused("bad_date", f"{value[:40]!r} is not a date that exists.") from error
     if found is None:
         raise Refused("bad_date", f"{value[:40]!r} is not a date in a form that is known.")
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=zone)
     try:
-        found = found.astimezone(UTC)
+        found += shift
+        found = (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
     except OverflowError as error:
         raise Refused("date_out_of_range", f"{value[:40]!r} is out of range.") from error
     if found < OLDEST:

@@ -50,6 +50,7 @@ class HeadParser:
                 zone=zone(reading.time_zone),
                 order=order,  # type: ignore[arg-type] # one of the literals by Options
                 latest=reading.latest,
+                shift=reading.options.shift(),
             )
         )
         self._customers = Memo[str, str](rules.customer_code)

@@ -1,0 +1,124 @@
+"""The demo: a real shop's orders, moved near to today, scored now and at past month ends."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models import Min
+from django.utils import timezone
+
+from analytics.models import RfmRun
+from analytics.services.rfm import score_rfm
+from crm_project.common.exceptions import CrmError
+from crm_project.common.jobs import Progress
+from crm_project.common.models import User
+from customers.models import ImportBatch
+from customers.services.imports import import_file
+from orders.models import Order, Product
+from orders.services.families import derive_families
+
+DATA = Path("demo") / "data" / "online_retail_to_2011-11-09.csv.xz"
+NEWEST = date(2011, 11, 9)
+"""Day of the newest line in the file; a test compares it with the file."""
+SOURCE = "demo"
+MONTHS = 6
+"""How many past month ends are scored, so that movement has something to show."""
+LOGIN = "demo"
+PASSWORD = "demo-password"  # noqa: S105 - printed at every start, refused in production
+
+
+def shift_days(*, today: date) -> int:
+    """Whole weeks, in days, that bring the newest order to one to seven days before ``today``.
+
+    Weeks, so that Mondays stay Mondays.
+
+    >>> shift_days(today=date(2011, 11, 10)), shift_days(today=date(2011, 11, 17))
+    (0, 7)
+    """
+    return (today - timedelta(days=1) - NEWEST).days // 7 * 7
+
+
+@dataclass(frozen=True, slots=True)
+class DemoData:
+    """What is loaded. ``shift_days`` is that of the first load; it never changes afterwards."""
+
+    batch: ImportBatch
+    loaded_now: bool
+    families: int
+
+    @property
+    def shift_days(self) -> int:
+        return int(self.batch.options.get("shift_days", 0))
+
+
+def load(*, shift: bool = True, progress: Progress | None = None) -> DemoData:
+    """Import the shipped orders once; a second call finds them and changes nothing.
+
+    Raises ``CrmError`` in production, or when the file is missing.
+    """
+    if settings.PRODUCTION:
+        raise CrmError("The demo data is not for production.")
+    loaded = ImportBatch.objects.filter(source=SOURCE, status=ImportBatch.Status.COMMITTED).first()
+    if loaded is not None:
+        # Also after a start that was interrupted between the two.
+        return DemoData(batch=loaded, loaded_now=False, families=_families_once())
+    path = Path(settings.BASE_DIR) / DATA
+    if not path.exists():
+        raise CrmError(f"{DATA} is missing: the demo needs the whole repository.")
+    days = shift_days(today=timezone.localdate()) if shift else 0
+    batch = import_file(
+        path=path,
+        kind="orders",
+        format="online-retail",
+        source=SOURCE,
+        options={"shift_days": days} if days else {},
+        progress=progress,
+    )
+    return DemoData(batch=batch, loaded_now=True, families=_families_once())
+
+
+def _families_once() -> int:
+    """Derive the families where that was not done yet; return how many products got one."""
+    derived = Product.objects.filter(derived_fields__contains=["family"])
+    return 0 if derived.exists() else derive_families()
+
+
+def score(*, data: DemoData, progress: Progress | None = None) -> RfmRun:
+    """Score the past month ends that have no run yet, then the newest day.
+
+    With shifted dates the newest day is today; with the file's own dates it is the file's last.
+    """
+    newest = timezone.localdate() if data.shift_days else NEWEST
+    done = set(RfmRun.objects.kept().values_list("as_of", flat=True))
+    days = [day for day in [*_month_ends(before=newest), newest] if day not in done]
+    for number, day in enumerate(days):
+        if progress is not None:
+            progress(number, len(days), f"Scoring as of {day:%d %B %Y}")
+        score_rfm(as_of=day, make_current=day == newest, refresh_views=day == newest)
+    return RfmRun.objects.get(is_current=True)
+
+
+def _month_ends(*, before: date) -> list[date]:
+    """The last days of the months before, oldest first, that have orders up to them."""
+    first = Order.objects.aggregate(first=Min("ordered_at"))["first"]
+    ends: list[date] = []
+    day = before
+    for _ in range(MONTHS):
+        day = day.replace(day=1) - timedelta(days=1)
+        if first is not None and day > timezone.localdate(first):
+            ends.insert(0, day)
+    return ends
+
+
+def ensure_login() -> User:
+    """Make the demo's administrator, or find it. Raises ``CrmError`` in production."""
+    if settings.PRODUCTION:
+        raise CrmError("The demo login is not for production.")
+    user, made = User.objects.get_or_create(
+        username=LOGIN, defaults={"is_staff": True, "is_superuser": True, "first_name": "Demo"}
+    )
+    if made:
+        user.set_password(PASSWORD)
+        user.save()
+    return user
