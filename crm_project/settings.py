@@ -14,6 +14,7 @@ import structlog
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 
 from crm_project import embedded
+from crm_project.unfold import UNFOLD as UNFOLD
 
 django_stubs_ext.monkeypatch()
 

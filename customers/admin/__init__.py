@@ -1,0 +1,3 @@
+from customers.admin import contact, customer
+
+__all__ = ["contact", "customer"]

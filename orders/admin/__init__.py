@@ -1,0 +1,3 @@
+from orders.admin import customer_figures, order, product
+
+__all__ = ["customer_figures", "order", "product"]

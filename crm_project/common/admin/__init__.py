@@ -1,0 +1,31 @@
+from crm_project.common.admin import jobs, people, refresh, schedules, tokens
+from crm_project.common.admin.bases import (
+    BigListAdmin,
+    CrmAdmin,
+    CrmTabularInline,
+    ReadOnlyAdminMixin,
+    ReasonAdmin,
+    ReasonForm,
+    done,
+    remember_reason,
+)
+from crm_project.common.admin.history import HistoryAdmin, HistoryTab, TemplateTab
+
+__all__ = [
+    "BigListAdmin",
+    "CrmAdmin",
+    "CrmTabularInline",
+    "HistoryAdmin",
+    "HistoryTab",
+    "ReadOnlyAdminMixin",
+    "ReasonAdmin",
+    "ReasonForm",
+    "TemplateTab",
+    "done",
+    "jobs",
+    "people",
+    "refresh",
+    "remember_reason",
+    "schedules",
+    "tokens",
+]

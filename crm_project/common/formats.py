@@ -1,0 +1,54 @@
+"""How numbers, money and durations are written for people, the same on every page."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from django.conf import settings
+
+_SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$"}
+NOTHING = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
+
+
+def money(amount: Decimal | None, currency: str = "") -> str:
+    """Return an amount with its currency, like ``£1,234.50``; a dash when there is none."""
+    if amount is None:
+        return NOTHING
+    code = currency or settings.CRM_CURRENCY
+    sign = MINUS if amount < 0 else ""
+    text = f"{abs(amount):,.2f}"
+    symbol = _SYMBOLS.get(code)
+    return f"{sign}{symbol}{text}" if symbol else f"{sign}{text} {code}"
+
+
+def short_money(amount: Decimal | None, currency: str = "") -> str:
+    """Return an amount for a tile or an axis, like ``£1.25 M`` or ``£830``."""
+    if amount is None:
+        return NOTHING
+    for unit, name in ((10**9, "bn"), (10**6, "M"), (10**3, "k")):
+        if abs(amount) >= unit:
+            return f"{money(Decimal(amount) / unit, currency)} {name}"
+    return money(amount, currency)
+
+
+def count(number: int | None) -> str:
+    """Return a number with thousands separators; a dash when it is not known."""
+    return NOTHING if number is None else f"{number:,}"
+
+
+def percent(part: Decimal | float, whole: Decimal | float) -> float:
+    """Return ``part`` as a percentage of ``whole`` with one decimal; 0 when there is no whole."""
+    return round(float(part) * 100 / float(whole), 1) if whole else 0.0
+
+
+def duration(span: timedelta | None) -> str:
+    """Return a time span in words, like ``1 h 05 min`` or ``0.8 s``."""
+    if span is None:
+        return NOTHING
+    seconds = span.total_seconds()
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} min"

@@ -1,0 +1,178 @@
+"""How the admin looks and what its sidebar offers: the ``UNFOLD`` setting.
+
+Imported by the settings, so nothing here touches models: callbacks are named as dotted paths and
+links are lazy. The sidebar is ordered by job, not by table; an entry shows only to those who may
+open it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+_COUNTERS = "crm_project.common.admin.badges"
+_IMPORTS = "customers.admin.badges"
+
+
+def environment(request: HttpRequest) -> list[str] | None:
+    """Return the label beside the title: which installation this is. Production has none."""
+    if settings.PRODUCTION:
+        return None
+    return [settings.CRM_ENV.capitalize(), "info"]
+
+
+def _page(title: str, icon: str, url: str, permission: str, **extra: Any) -> dict[str, Any]:
+    """Return an entry that leads to a page of its own; no permission: everybody sees it."""
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{url}"),
+        "permission": lambda request: not permission or request.user.has_perm(permission),
+        **extra,
+    }
+
+
+def _list(title: str, icon: str, model: str, **extra: Any) -> dict[str, Any]:
+    """Return an entry that leads to the list of a model, for those who may view it."""
+    app, name = model.split(".")
+    return _page(title, icon, f"{app}_{name}_changelist", f"{app}.view_{name}", **extra)
+
+
+def _at(model: str) -> Callable[[HttpRequest], bool]:
+    """Tell whether the list or a row of a model is open, and not a page of its own below it."""
+
+    def active(request: HttpRequest) -> bool:
+        below = request.path.partition(str(reverse_lazy(f"admin:{model}_changelist")))
+        first = below[2].partition("/")[0]
+        return bool(below[1]) and (not first or first.isdecimal())
+
+    return active
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the sidebar. Counters are only looked up for entries that the user may see."""
+    groups = [
+        ("", [_page("Dashboard", "space_dashboard", "index", "")]),
+        (
+            "Customers",
+            [
+                _list("Customers", "group", "customers.customer"),
+                _list("Contacts", "mail", "customers.contactevent"),
+                _list("Consents", "how_to_reg", "customers.consent"),
+                _list("Campaigns", "campaign", "customers.campaign"),
+            ],
+        ),
+        (
+            "Orders & products",
+            [
+                _list("Orders", "receipt_long", "orders.order"),
+                _list("Products", "inventory_2", "orders.product"),
+                _list("Product aliases", "label", "orders.productalias"),
+            ],
+        ),
+        (
+            "Segments",
+            [
+                _list("RFM runs", "calculate", "analytics.rfmrun", active=_at("analytics_rfmrun")),
+                _list("Scores", "leaderboard", "analytics.currentrfmscore"),
+                _page("Segment grid", "grid_on", "analytics_grid", "analytics.view_rfmrun"),
+                _page("Movement", "swap_horiz", "analytics_movement", "analytics.view_rfmrun"),
+                _list("Segments", "category", "analytics.segment", active=_at("analytics_segment")),
+                _page(
+                    "Segment map", "map", "analytics_segment_map", "analytics.view_segmentcell"
+                ),
+                _page("Glossary", "menu_book", "analytics_glossary", ""),
+            ],
+        ),
+        (
+            "Imports",
+            [
+                _page(
+                    "Import a file",
+                    "upload_file",
+                    "customers_importbatch_add",
+                    "customers.add_importbatch",
+                ),
+                _list(
+                    "Imports",
+                    "history",
+                    "customers.importbatch",
+                    active=_at("customers_importbatch"),
+                    badge=f"{_IMPORTS}.previews_waiting",
+                    badge_variant="warning",
+                ),
+                _list("Refused lines", "block", "customers.refusedrow"),
+            ],
+        ),
+        (
+            "Operations",
+            [
+                _list(
+                    "Jobs",
+                    "manufacturing",
+                    "common.job",
+                    badge=f"{_COUNTERS}.unfinished_jobs",
+                    badge_variant="info",
+                ),
+                _list("Freshness", "update", "common.refreshstate"),
+                _list("Schedules", "schedule", "django_celery_beat.periodictask"),
+            ],
+        ),
+        (
+            "People & access",
+            [
+                _list("Users", "person", "common.user"),
+                _list("Groups", "groups", "auth.group"),
+                _list("API tokens", "key", "common.apitoken"),
+                _list("Failed sign-ins", "gpp_bad", "axes.accessattempt"),
+            ],
+        ),
+    ]
+    return [{"title": title, "separator": bool(title), "items": items} for title, items in groups]
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Customer CRM",
+    "SITE_HEADER": "Customer CRM",
+    "SITE_SUBHEADER": "Customers, orders, segments",
+    "SITE_SYMBOL": "donut_small",
+    "SITE_URL": None,
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda request: static("crm/favicon.svg"),
+        }
+    ],
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "DASHBOARD_CALLBACK": "analytics.admin.dashboard.dashboard",
+    "ENVIRONMENT": "crm_project.unfold.environment",
+    "STYLES": [lambda request: static("crm/admin.css")],
+    "COMMAND": {"search_callback": "orders.admin.palette.search", "show_history": False},
+    "SIDEBAR": {
+        "show_search": False,
+        "command_search": True,
+        "show_all_applications": False,
+        "navigation": "crm_project.unfold.navigation",
+    },
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .014 254.604)",
+            "100": "oklch(93.2% .032 255.585)",
+            "200": "oklch(88.2% .059 254.128)",
+            "300": "oklch(80.9% .105 251.813)",
+            "400": "oklch(70.7% .165 254.624)",
+            "500": "oklch(62.3% .214 259.815)",
+            "600": "oklch(54.6% .245 262.881)",
+            "700": "oklch(48.8% .243 264.376)",
+            "800": "oklch(42.4% .199 265.638)",
+            "900": "oklch(37.9% .146 265.522)",
+            "950": "oklch(28.2% .091 267.935)",
+        },
+    },
+}
