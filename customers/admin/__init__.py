@@ -1,3 +1,3 @@
-from customers.admin import contact, customer
+from customers.admin import contact, customer, imports
 
-__all__ = ["contact", "customer"]
+__all__ = ["contact", "customer", "imports"]

@@ -22,7 +22,7 @@ def shapes() -> list[tuple[str, str]]:
     """Return what can be imported as choices ``kind/format`` with words for people."""
     return [
         (f"{kind.name}{_SEPARATOR}{name}", f"{kind.label}: {name}")
-        for kind in registry.kinds()
+        for kind in registry.kinds().values()
         for name in kind.formats
     ]
 
