@@ -81,9 +81,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _page("Segment grid", "grid_on", "analytics_grid", "analytics.view_rfmrun"),
                 _page("Movement", "swap_horiz", "analytics_movement", "analytics.view_rfmrun"),
                 _list("Segments", "category", "analytics.segment", active=_at("analytics_segment")),
-                _page(
-                    "Segment map", "map", "analytics_segment_map", "analytics.view_segmentcell"
-                ),
+                _page("Segment map", "map", "analytics_segment_map", "analytics.view_segmentcell"),
                 _page("Glossary", "menu_book", "analytics_glossary", ""),
             ],
         ),
@@ -126,7 +124,6 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             [
                 _list("Users", "person", "common.user"),
                 _list("Groups", "groups", "auth.group"),
-                _list("API tokens", "key", "common.apitoken"),
                 _list("Failed sign-ins", "gpp_bad", "axes.accessattempt"),
             ],
         ),

@@ -25,6 +25,15 @@ from crm_project.common.selectors.freshness import latest_steps
 
 MONTHS = 24
 TOP_MOVES = 8
+_CHART_OPTIONS = {
+    "maintainAspectRatio": False,
+    "animation": False,
+    "plugins": {"legend": {"display": False}},
+    "scales": {
+        "x": {"grid": {"display": False}, "ticks": {"color": "#9ca3af"}},
+        "y": {"beginAtZero": True, "ticks": {"color": "#9ca3af", "maxTicksLimit": 6}},
+    },
+}
 # A square this hot gets white digits.
 _DARK = 55
 
@@ -60,6 +69,8 @@ def _revenue() -> dict[str, Any]:
                 "label": f"Net revenue, {found.currency}",
                 "data": [float(row.net_total) for row in months],
                 "backgroundColor": "var(--color-primary-600)",
+                "maxBarThickness": 28,
+                "borderRadius": 3,
             }
         ],
     }
@@ -68,6 +79,7 @@ def _revenue() -> dict[str, Any]:
         "currency": found.currency,
         "months": [(row, _orders_link(row)) for row in reversed(months)],
         "chart": json.dumps(chart),
+        "options": json.dumps(_CHART_OPTIONS),
         "total": sum((row.net_total for row in months), start=0),
     }
 

@@ -19,7 +19,7 @@ from analytics.admin.matrix import matrix
 from analytics.models import CurrentRfmScore, RfmRun, Segment
 from analytics.scoring.segments import PROSPECTS
 from crm_project.common import formats, tasks
-from crm_project.common.admin import CrmAdmin, ReadOnlyAdminMixin, done
+from crm_project.common.admin import CrmAdmin, ReadOnlyAdminMixin, done, person
 from crm_project.common.admin.theme import BaseDialogForm, TextFilter, action, display
 from crm_project.common.services import jobs
 
@@ -67,7 +67,8 @@ class RfmRunAdmin(ReadOnlyAdminMixin, CrmAdmin[RfmRun]):
 
     def get_urls(self) -> list[URLPattern]:
         def to(route: str, view: Any, name: str) -> URLPattern:
-            return path(route, self.admin_site.admin_view(view), name=name)
+            found: URLPattern = path(route, self.admin_site.admin_view(view), name=name)
+            return found
 
         return [
             to("movement/", self.movement_view, "analytics_movement"),
@@ -97,7 +98,7 @@ class RfmRunAdmin(ReadOnlyAdminMixin, CrmAdmin[RfmRun]):
         job = jobs.create_job(
             kind="score_rfm",
             params={"as_of": as_of, "mode": asked["mode"], "window_days": asked["window_days"]},
-            user=request.user,
+            user=person(request),
             request_id=request.META.get("crm.request_id", ""),
         )
         tasks.enqueue(job)

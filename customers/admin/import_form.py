@@ -1,7 +1,5 @@
 """The form that takes a file and says how to read it."""
 
-from typing import Any
-
 from django import forms
 from unfold.widgets import (
     UnfoldAdminFileFieldWidget,
@@ -69,7 +67,7 @@ class UploadForm(forms.Form):
         help_text="Otherwise they are set aside with the reason “no customer”. Orders only.",
     )
 
-    def create(self, user: Any) -> ImportBatch:
+    def create(self, user: User | None) -> ImportBatch:
         """Store the file as a batch. Raises ``CrmError`` for a file that cannot be taken."""
         data = self.cleaned_data
         kind, _, name = data["shape"].partition(_SEPARATOR)
@@ -82,5 +80,5 @@ class UploadForm(forms.Form):
             mode=data["mode"],
             on_error=data["on_error"],
             options={"anonymous": "keep"} if data["anonymous"] and kind == "orders" else {},
-            user=user if isinstance(user, User) else None,
+            user=user,
         )

@@ -17,7 +17,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
 from crm_project.common import formats, tasks
-from crm_project.common.admin import CrmAdmin, ReadOnlyAdminMixin
+from crm_project.common.admin import CrmAdmin, ReadOnlyAdminMixin, person
 from crm_project.common.admin.progress import job_progress
 from crm_project.common.admin.theme import TextFilter, display
 from crm_project.common.exceptions import CrmError
@@ -62,7 +62,10 @@ class ImportBatchAdmin(ReadOnlyAdminMixin, CrmAdmin[ImportBatch]):
     def get_urls(self) -> list[URLPattern]:
         def to(route: str, view: Any, name: str) -> URLPattern:
             wrapped = self.admin_site.admin_view(view)
-            return path(f"<int:batch_id>/{route}", wrapped, name=f"customers_importbatch_{name}")
+            found: URLPattern = path(
+                f"<int:batch_id>/{route}", wrapped, name=f"customers_importbatch_{name}"
+            )
+            return found
 
         return [
             to("confirm/", require_POST(self.confirm_view), "confirm"),
@@ -80,7 +83,7 @@ class ImportBatchAdmin(ReadOnlyAdminMixin, CrmAdmin[ImportBatch]):
         form = UploadForm(request.POST or None, request.FILES or None)
         if request.method == "POST" and form.is_valid():
             try:
-                batch = form.create(request.user)
+                batch = form.create(person(request))
             except CrmError as error:
                 form.add_error("file", str(error))
             else:
@@ -215,7 +218,7 @@ def _start(request: HttpRequest, batch: ImportBatch, kind: str) -> Job:
     job = jobs.create_job(
         kind=kind,
         params={"batch_id": batch.pk},
-        user=request.user,
+        user=person(request),
         request_id=request.META.get("crm.request_id", ""),
     )
     ImportBatch.objects.filter(pk=batch.pk).update(job=job)

@@ -1,4 +1,4 @@
-from crm_project.common.admin import jobs, people, refresh, schedules, tokens
+from crm_project.common.admin import jobs, people, refresh, schedules
 from crm_project.common.admin.bases import (
     BigListAdmin,
     CrmAdmin,
@@ -7,6 +7,7 @@ from crm_project.common.admin.bases import (
     ReasonAdmin,
     ReasonForm,
     done,
+    person,
     remember_reason,
 )
 from crm_project.common.admin.history import HistoryAdmin, HistoryTab, TemplateTab
@@ -24,8 +25,8 @@ __all__ = [
     "done",
     "jobs",
     "people",
+    "person",
     "refresh",
     "remember_reason",
     "schedules",
-    "tokens",
 ]

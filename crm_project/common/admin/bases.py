@@ -16,6 +16,7 @@ from crm_project.common import formats
 from crm_project.common.admin.theme import ModelAdmin as UnfoldModelAdmin
 from crm_project.common.admin.theme import TabularInline as UnfoldTabularInline
 from crm_project.common.middleware import REASON_FIELD, REASON_LENGTH
+from crm_project.common.models import User
 from crm_project.common.selectors.estimates import estimated_rows
 
 M = TypeVar("M", bound=Model)
@@ -141,6 +142,11 @@ def remember_reason(reason: str) -> None:
         pghistory.context(reason=reason.strip()[:REASON_LENGTH])
 
 
+def person(request: HttpRequest) -> User | None:
+    """Return who is signed in, as services want to know it."""
+    return request.user if isinstance(request.user, User) else None
+
+
 def done(request: HttpRequest, url: str) -> HttpResponse:
     """Leave a dialog: tell the dialog's script, or a plain form, where to go."""
     if request.headers.get("HX-Request"):
@@ -157,5 +163,6 @@ __all__ = [
     "ReasonAdmin",
     "ReasonForm",
     "done",
+    "person",
     "remember_reason",
 ]
