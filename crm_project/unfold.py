@@ -123,6 +123,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "People & access",
             [
                 _list("Users", "person", "common.user"),
+                _list("API tokens", "key", "common.apitoken"),
                 _list("Groups", "groups", "auth.group"),
                 _list("Failed sign-ins", "gpp_bad", "axes.accessattempt"),
             ],

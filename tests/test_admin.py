@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from analytics.models import CurrentRfmScore, RfmRun
 from analytics.services.rfm import score_rfm
+from crm_project.common.models import ApiToken
 from customers.models import Customer
 from orders.models import Product
 from tests.factories import (
@@ -369,3 +370,55 @@ def test_the_sidebar_shows_only_what_may_be_opened(client, staff_user):
     assert reverse("admin:orders_order_changelist") in text
     assert reverse("admin:common_job_changelist") not in text
     assert reverse("admin:customers_customer_changelist") not in text
+
+
+class TestTokens:
+    def issue(self, client, user, **changed):
+        data = {"name": "shop", "user": user.pk, "scopes": ["orders:read"], "rate": ""}
+        data |= {"expires_at_0": "", "expires_at_1": "", **changed}
+        return client.post(reverse("admin:common_apitoken_add"), data)
+
+    def test_the_secret_is_shown_once_and_not_stored(self, admin_client, admin_user):
+        response = self.issue(admin_client, admin_user)
+
+        secret = response.context["secret"]
+        token = ApiToken.objects.get()
+        assert secret in response.content.decode()
+        assert "no-store" in response["Cache-Control"]
+        page = admin_client.get(reverse("admin:common_apitoken_change", args=[token.pk]))
+        assert secret not in page.content.decode()
+        assert token.scopes == ["orders:read"]
+
+    def test_what_the_service_refuses_is_said_on_the_form(self, admin_client, admin_user):
+        response = self.issue(admin_client, admin_user, rate="a lot")
+
+        assert response.status_code == 200
+        assert response.context["adminform"].form.errors
+        assert not ApiToken.objects.exists()
+
+    def test_it_is_revoked(self, admin_client, admin_user):
+        self.issue(admin_client, admin_user)
+        token = ApiToken.objects.get()
+
+        admin_client.post(
+            reverse("admin:common_apitoken_revoke", args=[token.pk]), {"_form_submitted": "True"}
+        )
+
+        token.refresh_from_db()
+        assert token.revoked_at is not None
+
+    def test_staff_neither_see_nor_issue_the_tokens_of_others(
+        self, client, staff_user, admin_client, admin_user
+    ):
+        self.issue(admin_client, admin_user)
+        staff_user.user_permissions.add(
+            *Permission.objects.filter(codename__in=["view_apitoken", "add_apitoken"])
+        )
+        client.force_login(staff_user)
+
+        page = client.get(reverse("admin:common_apitoken_changelist"))
+        refused = self.issue(client, admin_user)
+
+        assert not page.context["cl"].result_list
+        assert refused.context["adminform"].form.errors["user"]
+        assert ApiToken.objects.count() == 1

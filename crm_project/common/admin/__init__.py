@@ -1,4 +1,4 @@
-from crm_project.common.admin import jobs, people, refresh, schedules
+from crm_project.common.admin import jobs, people, refresh, schedules, tokens
 from crm_project.common.admin.bases import (
     BigListAdmin,
     CrmAdmin,
@@ -29,4 +29,5 @@ __all__ = [
     "refresh",
     "remember_reason",
     "schedules",
+    "tokens",
 ]

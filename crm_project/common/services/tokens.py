@@ -41,7 +41,7 @@ def issue_token(
         CrmError: the user is not active, or the name, a scope, the expiry or the rate is unusable.
     """
     wanted = sorted(set(scopes))
-    _check(user=user, name=name, scopes=wanted, expires_at=expires_at, rate=rate)
+    check(user=user, name=name, scopes=wanted, expires_at=expires_at, rate=rate)
     prefix = "".join(secrets.choice(_PREFIX_ALPHABET) for _ in range(_PREFIX_LENGTH))
     clear = f"crm_{prefix}_{secrets.token_urlsafe(_SECRET_BYTES)}"
     token = ApiToken.objects.create(
@@ -72,7 +72,7 @@ def revoke_token(*, token_id: int) -> ApiToken:
     return token
 
 
-def _check(
+def check(
     *, user: User, name: str, scopes: list[str], expires_at: datetime | None, rate: str
 ) -> None:
     if not user.is_active:
