@@ -159,6 +159,8 @@ def moment(
         raise Refused("no_date", "The line has no date.")
     try:
         found = _moment(value, order)
+    except Refused:
+        raise
     except ValueError as error:
         raise Refused("bad_date", f"{value[:40]!r} is not a date that exists.") from error
     if found is None:

@@ -41,6 +41,15 @@ class _Run:
         return f"{start}\t{self.head.cells}\t{net}\t{tax}\n"
 
 
+@dataclass(slots=True)
+class _Item:
+    """A product under one label: its columns in COPY's form, and how often it was accepted."""
+
+    product: str
+    label: str
+    count: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class OrderFormat:
     """A shape of order files."""
@@ -74,7 +83,7 @@ class _OrderParser:
         self._head_of = itemgetter(*(places.get(name, self._width) for name in HEAD))
         self._body_of = itemgetter(*(places.get(name, self._width) for name in BODY))
         self._heads = Memo[Sequence[str], Head](HeadParser(rules, reading).parse)
-        self._items = Memo[tuple[str, str], list[int | str]](self._item)
+        self._items = Memo[tuple[str, str], _Item](self._item)
         number = partial(scaled, comma=reading.comma)
         self._quantity = partial(number, name="quantity", places=3, whole=11)
         self._price = partial(number, name="price", places=4, whole=10)
@@ -87,21 +96,48 @@ class _OrderParser:
         self._runs = 0
 
     def chunk(self, chunk: Chunk) -> Staged:
-        """Stage one chunk of records."""
+        """Stage one chunk of records. The usual line is done here; all else is in methods."""
         staged = Staged(rows={"import_run": [], "import_line": [], "import_label": []})
+        lines, width = staged.rows["import_line"], self._width
+        items, quantities, prices = self._items, self._quantities, self._prices
+        head, run = self._head, self._open_run()
         for number, raw, row in zip(chunk.numbers, chunk.texts, chunk.rows, strict=True):
-            if len(row) != self._width:
+            if len(row) != width:
                 self._odd(number, raw, row, staged)
-                continue
-            row.append("")
-            cells = self._head_of(row)
-            if cells != self._head_cells:
-                self._turn(cells, staged)
-            reason = self._head.reason or self._line(number, self._body_of(row), staged)
-            if reason:
-                self._refuse(number, raw, reason, staged)
-        staged.records += len(staged.rows["import_line"]) + len(staged.refused)
-        if len(self._items) > _LABELS_KEPT:
+            else:
+                row.append("")
+                cells = self._head_of(row)
+                if cells != self._head_cells:
+                    self._turn(cells, staged)
+                    head, run = self._head, None
+                code, label, raw_quantity, raw_price, discount, tax = self._body_of(row)
+                item = items[code, label]
+                quantity = quantities[raw_quantity]
+                price = prices[raw_price]
+                if (
+                    run is not None
+                    and item is not None
+                    and quantity is not None
+                    and price is not None
+                    and price[0] >= head.least_price
+                    and not discount
+                    and not tax
+                    and (units := quantity[0] * head.sign) > 0
+                ):
+                    run.lines += 1
+                    run.net += (units * price[0] + 500) // 1000
+                    item.count += 1
+                    lines.append(
+                        f"{run.number}\t{run.lines}\t{number}\t{item.product}\t{quantity[1]}"
+                        f"\t{price[1]}\t{_NO_EXTRA}\n"
+                    )
+                    continue
+                reason = head.reason or self._line(number, self._body_of(row), staged)
+                if reason:
+                    self._refuse(number, raw, reason, staged)
+            head, run = self._head, self._open_run()
+        staged.records = len(lines) + len(staged.refused)
+        if len(items) > _LABELS_KEPT:
             self._give_labels(staged)
         return staged
 
@@ -111,6 +147,10 @@ class _OrderParser:
         self._close(staged)
         self._give_labels(staged)
         return staged
+
+    def _open_run(self) -> _Run | None:
+        """Return the run that an accepted line may simply continue."""
+        return self._run if self._run and self._run.accepted else None
 
     def _line(self, number: int, body: Sequence[str], staged: Staged) -> Reason | None:
         """Stage one line under the present head, or tell why not."""
@@ -136,7 +176,7 @@ class _OrderParser:
         run.lines += 1
         run.net += (units * price[0] - discount * 1000 + 500) // 1000
         run.tax += tax
-        item[1] += 1  # type: ignore[operator] # the second is the count
+        item.count += 1
         extra = (
             f"{unscaled(discount, 4) if raw_discount else _NULL}\t"
             f"{unscaled(tax, 4) if raw_tax else _NULL}"
@@ -144,7 +184,7 @@ class _OrderParser:
             else _NO_EXTRA
         )
         staged.rows["import_line"].append(
-            f"{run.number}\t{run.lines}\t{number}\t{item[0]}\t{quantity[1]}\t{price[1]}\t{extra}\n"
+            f"{run.number}\t{run.lines}\t{number}\t{item.product}\t{quantity[1]}\t{price[1]}\t{extra}\n"
         )
         return None
 
@@ -158,11 +198,11 @@ class _OrderParser:
             raise Refused("discount_too_large", "The discount is larger than the line's amount.")
         return less, more
 
-    def _item(self, key: tuple[str, str]) -> list[int | str]:
+    def _item(self, key: tuple[str, str]) -> _Item:
         product = self._rules.product_key(key[0])
         label = text(key[1], name="label", limit=300)
         charge = "t" if self._rules.is_charge(product) else "f"
-        return [copy_text(product), 0, f"{copy_text(label)}\t{charge}"]
+        return _Item(copy_text(product), f"{copy_text(label)}\t{charge}")
 
     def _why(self, body: Sequence[str]) -> Reason:
         code, label, quantity, price, _, _ = body
@@ -215,9 +255,9 @@ class _OrderParser:
 
     def _give_labels(self, staged: Staged) -> None:
         staged.rows["import_label"] += [
-            f"{item[0]}\t{item[2]}\t{item[1]}\n"
+            f"{item.product}\t{item.label}\t{item.count}\n"
             for item in self._items.values()
-            if item and item[1]
+            if item and item.count
         ]
         self._items.clear()
 
