@@ -15,6 +15,8 @@ create function crm_private.rfm_fill(
 language plpgsql
 security definer
 set search_path = pg_catalog, public, pg_temp
+-- The planner thinks that a million rows are dear to hand over between cores; here they are not.
+set parallel_tuple_cost = 0
 as $$
 declare
     zone_before constant text := current_setting('timezone');
@@ -53,20 +55,9 @@ begin
                     when monetary <= %14$s then 3 when monetary <= %15$s then 4 else 5
                 end as m
             from (
-                select
-                    customer_id,
-                    %16$L::date - last_order_at::date as recency_days,
-                    order_count as frequency,
-                    (sales_total - returns_total)::numeric(14, 2) as monetary
-                from %17$s
-                where
-                    order_count > 0
-                    and customer_id not in (
-                        select id from customers_customer where is_test or status <> 'active'
-                    )
-                offset 0
+                select customer_id, %16$L::date - last_day as recency_days, frequency, monetary
+                from %17$s as kept
             ) as valued
-            offset 0
         ) as scored
         $sql$,
         'analytics_rfmscore_' || run,
@@ -79,7 +70,7 @@ begin
         coalesce(monetary_cuts[1], 0), coalesce(monetary_cuts[2], 0),
         coalesce(monetary_cuts[3], 0), coalesce(monetary_cuts[4], 0),
         as_of,
-        crm_private.rfm_values_table(run, source)
+        crm_private.rfm_values(run, source)
     );
     get diagnostics filled = row_count;
     perform set_config('timezone', zone_before, true);
@@ -124,22 +115,13 @@ begin
                 ntile(5) over (order by frequency, customer_id) as f,
                 ntile(5) over (order by monetary, customer_id) as m
             from (
-                select
-                    customer_id,
-                    %4$L::date - last_order_at::date as recency_days,
-                    order_count as frequency,
-                    (sales_total - returns_total)::numeric(14, 2) as monetary
-                from %5$s
-                where
-                    order_count > 0
-                    and customer_id not in (
-                        select id from customers_customer where is_test or status <> 'active'
-                    )
+                select customer_id, %4$L::date - last_day as recency_days, frequency, monetary
+                from %5$s as kept
             ) as valued
         ) as scored
         $sql$,
         'analytics_rfmscore_' || run, run, segments, as_of,
-        crm_private.rfm_values_table(run, source)
+        crm_private.rfm_values(run, source)
     );
     get diagnostics filled = row_count;
     perform set_config('timezone', zone_before, true);

@@ -1,2 +1,3 @@
-drop function crm_private.rfm_values_table(integer, text);
+drop function crm_private.rfm_values(integer, text);
 drop function crm_private.rfm_gather(integer, timestamptz, timestamptz);
+drop view crm_private.rfm_totals;
