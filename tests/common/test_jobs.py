@@ -6,8 +6,10 @@ from datetime import timedelta
 import pytest
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
+from kombu.exceptions import OperationalError as BrokerError
 
 from crm_project.common import jobs as kinds
+from crm_project.common import tasks
 from crm_project.common.exceptions import ConflictError, CrmError
 from crm_project.common.models import Job
 from crm_project.common.services import job_runs, jobs
@@ -36,7 +38,7 @@ def set_row(job, **values):
 
 @pytest.mark.django_db
 class TestOutcome:
-    def test_a_finished_job_keeps_its_result_and_progress(self, handle):
+    def test_a_finished_job_keeps_its_result_and_is_done_to_the_end(self, handle):
         def handler(context):
             context.progress(3, 7, "reading")
             return {"rows": context.params["rows"]}
@@ -45,7 +47,7 @@ class TestOutcome:
         job = job_runs.run(job_id=JobFactory(params={"rows": 7}).pk)
 
         assert (job.status, job.result, job.attempts) == ("succeeded", {"rows": 7}, 1)
-        assert (job.progress_done, job.progress_total, job.message) == (3, 7, "reading")
+        assert (job.progress_done, job.progress_total, job.message) == (7, 7, "")
         assert job.finished_at is not None
 
     def test_our_own_errors_are_shown_as_they_are(self, handle):
@@ -72,6 +74,16 @@ class TestOutcome:
         with pytest.raises(CrmError, match="nonsense"):
             jobs.create_job(kind="nonsense", params={})
 
+    def test_a_failed_job_shows_how_far_it_came(self, handle):
+        def handler(context):
+            context.progress(3, 7, "reading")
+            raise CrmError("The file ends in the middle of a line.")
+
+        handle(handler)
+        job = job_runs.run(job_id=JobFactory().pk)
+
+        assert (job.progress_done, job.progress_total, job.message) == (3, 7, "reading")
+
     def test_more_progress_than_announced_is_not_an_error(self, handle):
         handle(lambda context: context.progress(12, 10, ""))
 
@@ -92,6 +104,31 @@ class TestOutcome:
         job = job_runs.run(job_id=job.pk)
         assert job.status == "failed"
         assert str(jobs.MAX_ATTEMPTS) in job.error
+
+
+@pytest.mark.django_db
+class TestEnqueue:
+    def test_a_queue_that_is_down_is_no_error_and_the_sweeper_calls_later(
+        self, monkeypatch, django_capture_on_commit_callbacks
+    ):
+        def unreachable(job_id):
+            raise BrokerError("connection refused")
+
+        job = JobFactory()
+        monkeypatch.setattr(tasks.run_job, "delay", unreachable)
+        with django_capture_on_commit_callbacks(execute=True):
+            tasks.enqueue(job)
+
+        set_row(job, enqueued_at=timezone.now() - LONG_AGO)
+        assert jobs.due_jobs() == [job.pk]
+
+    def test_nobody_is_called_before_the_commit(self, monkeypatch):
+        called = []
+        monkeypatch.setattr(tasks.run_job, "delay", called.append)
+
+        tasks.enqueue(JobFactory())
+
+        assert called == []
 
 
 @pytest.mark.django_db

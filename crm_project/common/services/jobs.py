@@ -13,7 +13,7 @@ import structlog
 from django.conf import settings
 from django.db import DataError
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from crm_project.common import jobs
@@ -117,12 +117,13 @@ def write_progress(*, job: Job, done: int, total: int | None, message: str) -> b
 
 
 def succeed(*, job: Job, result: dict[str, Any] | None) -> bool:
-    """Note that the work is done. False: the job is no longer ours."""
+    """Note that the work is done, all of it. False: the job is no longer ours."""
+    done = {"progress_done": Coalesce("progress_total", "progress_done"), "message": ""}
     try:
-        return _finish(job, Job.Status.SUCCEEDED, result=result)
+        return _finish(job, Job.Status.SUCCEEDED, result=result, **done)
     except (DataError, TypeError):
         logger.exception("job_result_not_storable", job=str(job.pk), kind=job.kind)
-        return _finish(job, Job.Status.SUCCEEDED, result=None)
+        return _finish(job, Job.Status.SUCCEEDED, result=None, **done)
 
 
 def fail(*, job: Job, error: str) -> bool:

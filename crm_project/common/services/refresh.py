@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
@@ -23,6 +24,7 @@ def record(name: str, *, as_of: datetime | None = None) -> Iterator[RefreshState
 
     Yields the row: set ``rows`` (and ``as_of``, where it is only known later).
     """
+    _note_interrupted(name)
     state = RefreshState.objects.create(name=name, as_of=as_of, started_at=timezone.now())
     try:
         yield state
@@ -37,6 +39,13 @@ def record(name: str, *, as_of: datetime | None = None) -> Iterator[RefreshState
         # A broken outer transaction takes no more statements; it will lose the row anyway.
         if not (connection.in_atomic_block and connection.needs_rollback):
             state.save(update_fields=["rows", "as_of", "error", "finished_at"])
+
+
+def _note_interrupted(name: str) -> None:
+    """A row that its process never finished, because it was killed, is not running for ever."""
+    limit = timezone.now() - timedelta(seconds=settings.CELERY_TASK_TIME_LIMIT)
+    left = RefreshState.objects.filter(name=name, finished_at=None, error="", started_at__lt=limit)
+    left.update(error="Its process was killed.")
 
 
 def _in_words(error: Exception) -> str:
