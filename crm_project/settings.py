@@ -300,6 +300,17 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "CustomerStatus": "customers.models.Customer.Status",
+        "ImportStatus": "customers.models.ImportBatch.Status",
+        "OrderStatus": "orders.models.Order.Status",
+        "OrderKind": "orders.models.Order.Kind",
+        "ProductKind": "orders.models.Product.Kind",
+        "JobStatus": "crm_project.common.models.Job.Status",
+        "ImportMode": "customers.models.ImportBatch.Mode",
+        "RfmMode": "analytics.models.RfmRun.Mode",
+        "RfmStatus": "analytics.models.RfmRun.Status",
+    },
     "PREPROCESSING_HOOKS": ["crm_project.common.api.schema.without_last_slash"],
     "TAGS": [
         {"name": "customers", "description": "Who buys, or may buy."},

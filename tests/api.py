@@ -16,6 +16,7 @@ class Api:
             user=self.user, name="tests", scopes=scopes or SCOPES, rate=rate
         )
         self.client = Client(raise_request_exception=True)
+        self.headers = {}
 
     def with_scopes(self, *scopes, **kwargs):
         """Return another token of the same user; without arguments, one that may do nothing."""

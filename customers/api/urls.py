@@ -1,6 +1,8 @@
 from crm_project.common.api.routers import CrmRouter
 from customers.api.customers import CustomerViewSet
+from customers.api.imports import ImportViewSet
 
 router = CrmRouter()
 router.register("customers", CustomerViewSet, basename="customer")
+router.register("imports", ImportViewSet, basename="import")
 urlpatterns = router.urls

@@ -87,8 +87,8 @@ class ProblemAutoSchema(AutoSchema):
         action = getattr(view, "action", "")
         if action == "list":
             shared += ordering_parameters(view)
-        sparse = bool(getattr(view, "brief_fields", None))
-        if action in {"list", "retrieve"} and sparse:
+        sparse = self._is_sparse()
+        if sparse:
             shared.append(parameter("fields", "Only these fields, with commas.", **_STRING))
             shared.append(parameter("brief", "Only the most important fields.", type="boolean"))
         if action == "retrieve" and sparse:
@@ -99,6 +99,11 @@ class ProblemAutoSchema(AutoSchema):
         if self.method in {"PATCH", "DELETE"}:
             shared.append(_header("If-Match", "Refuse with 412 unless the ETag is still this one."))
         return [item for item in shared if item["name"] not in present]
+
+    def _is_sparse(self) -> bool:
+        """Return whether fields= and brief= are understood here."""
+        known = getattr(self.view, "sparse_actions", ()) if _has_brief(self.view) else ()
+        return getattr(self.view, "action", "") in known
 
     def get_description(self) -> str:  # type: ignore[override] # as drf-spectacular calls it
         scope = self._scope()
@@ -118,9 +123,7 @@ class ProblemAutoSchema(AutoSchema):
         if direction != "response" or not isinstance(self.view, CrmView):
             return bodies
         problems = {code: self._problem(text) for code, text in self._problem_codes().items()}
-        if getattr(self.view, "action", "") == "retrieve" and getattr(
-            self.view, "brief_fields", ()
-        ):
+        if getattr(self.view, "action", "") == "retrieve" and self._is_sparse():
             problems["304"] = {"description": "Unchanged since the version in If-None-Match."}
         return {**bodies, **{code: p for code, p in problems.items() if code not in bodies}}
 
@@ -189,6 +192,10 @@ def without_last_slash(endpoints: list[Any], **kwargs: Any) -> list[Any]:
         (_shown(path), path_regex, method, callback)
         for path, path_regex, method, callback in endpoints
     ]
+
+
+def _has_brief(view: Any) -> bool:
+    return bool(getattr(view, "brief_fields", ()))
 
 
 def _shown(path: str) -> str:

@@ -77,11 +77,13 @@ class CrmViewSet(CrmView, viewsets.GenericViewSet[Any]):
     default_ordering: tuple[str, ...] = ("id",)
     unique_ordering: frozenset[str] = frozenset({"id"})
     brief_fields: tuple[str, ...] = ()
+    # Where fields= and brief= are understood.
+    sparse_actions: frozenset[str] = frozenset({"list", "retrieve"})
     filterset_class: Any = None
 
     def known_parameters(self) -> set[str]:
         known = super().known_parameters()
-        if self.action in {"list", "retrieve"} and self.brief_fields:
+        if self.action in self.sparse_actions and self.brief_fields:
             known |= {"fields", "brief"}
         if self.action == "list":
             known |= set(getattr(self.pagination_class, "parameters", ()))

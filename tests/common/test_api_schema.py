@@ -1,0 +1,133 @@
+"""The description is true: every route is in it, and what it promises is what is sent."""
+
+import pytest
+import schemathesis
+from django.test import Client
+from django.urls import get_resolver
+from drf_spectacular.generators import SchemaGenerator
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    ignored_auth,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from analytics.services.rfm import score_rfm
+from crm_project.common.scopes import SCOPES
+from crm_project.wsgi import application
+from tests.api import Api
+from tests.factories import CustomerFactory, OrderFactory, ProductFactory
+
+NO_UUID = "00000000-0000-0000-0000-000000000000"
+METHODS = {"get", "post", "patch", "delete", "put"}
+
+
+@pytest.fixture(scope="module")
+def description():
+    return SchemaGenerator().get_schema(request=None, public=True)
+
+
+def operations(description):
+    for path, item in description["paths"].items():
+        for method, operation in item.items():
+            if method in METHODS:
+                yield f"{method.upper()} {path}", operation
+
+
+def test_every_route_is_described(description):
+    described = {path.rstrip("/") for path in description["paths"]}
+    found = set()
+    for pattern in get_resolver("crm_project.api_urls").url_patterns:
+        for route in getattr(pattern, "url_patterns", []):
+            view = route.callback.cls(**route.callback.initkwargs)
+            found.add((route.name, type(view).__name__))
+    names = {name for name, _ in found}
+    assert names == {
+        *("customer-list", "customer-detail", "import-list", "import-detail"),
+        *("import-cancel", "import-commit", "import-errors", "product-list", "product-detail"),
+        *("order-list", "order-detail", "rfm-run-list", "rfm-list", "rfm-detail"),
+        *("rfm-by-segment", "rfm-calculate", "rfm-statistics", "job-list", "job-detail"),
+    }
+    assert len(described) == len(names)
+
+
+def test_every_operation_has_scope_tag_summary_and_problems(description):
+    for name, operation in operations(description):
+        assert operation["x-required-scope"] in SCOPES, name
+        assert f"`{operation['x-required-scope']}`" in operation["description"], name
+        assert operation["tags"], name
+        assert operation["summary"], name
+        assert {"400", "401", "403", "429"} <= set(operation["responses"]), name
+        assert operation["security"], name
+
+
+def test_every_operation_is_closed_without_its_scope(db, description):
+    for name, operation in operations(description):
+        method, path = name.split(" ")
+        without = [scope for scope in SCOPES if scope != operation["x-required-scope"]]
+        api = Api(*without)
+        for key in ("{code}", "{key}", "{customer}"):
+            path = path.replace(key, "x")
+        path = path.replace("{id}", NO_UUID if "/jobs" in path else "1")
+        address = path.removeprefix("/api/v1/")
+        assert api.call(method.lower(), address).status_code == 403, name
+        assert Client().generic(method, path).status_code == 401, name
+
+
+def test_the_page_works_offline_and_without_inline_scripts(client):
+    page = client.get("/api/docs/")
+    text = page.content.decode()
+
+    assert page.status_code == 200
+    assert "http://" not in text
+    assert "https://" not in text
+    assert "<script>" not in text
+    policy = page["Content-Security-Policy"]
+    scripts = next(part for part in policy.split(";") if "script-src" in part)
+    assert scripts.split() == ["script-src", "'self'"]
+    assert client.get("/api/docs/?script")["Content-Type"].startswith("application/javascript")
+    assert client.get("/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js")
+
+
+@pytest.fixture
+def api_schema(db, settings, tmp_path):
+    settings.CRM_UPLOAD_DIR = tmp_path
+    rates = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]
+    settings.REST_FRAMEWORK = {
+        **settings.REST_FRAMEWORK,
+        "DEFAULT_THROTTLE_RATES": {**rates, "anonymous": "9000000/s"},
+    }
+    ProductFactory(key="P1")
+    OrderFactory(customer=CustomerFactory(code="C1"))
+    score_rfm()
+    return schemathesis.openapi.from_wsgi("/api/schema/?format=json", application)
+
+
+@pytest.fixture
+def credentials(db):
+    return {"Authorization": f"Bearer {Api().secret}"}
+
+
+@schemathesis.pytest.from_fixture("api_schema").parametrize()
+@settings(
+    max_examples=8,
+    derandomize=True,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_nothing_that_is_sent_breaks_it(case, credentials):
+    case.call_and_validate(
+        headers=credentials,
+        checks=[
+            not_a_server_error,
+            status_code_conformance,
+            content_type_conformance,
+            response_schema_conformance,
+            ignored_auth,
+        ],
+    )
