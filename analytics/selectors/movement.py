@@ -138,17 +138,17 @@ def movement_customers(
         reason: ``purchase``, ``ageing`` or ``threshold_drift``; None: any, also who stayed.
     """
     ids = dict(Segment.objects.values_list("code", "pk"))
-    wheres, params = ["true"], [older.pk, newer.pk]
+    conditions, params = ["true"], [older.pk, newer.pk]
     for column, code in (("from_segment_id", from_segment), ("to_segment_id", to_segment)):
         if code is not None:
-            wheres.append(f"{column} = %s")
+            conditions.append(f"{column} = %s")
             params.append(ids.get(code, 0))
     chosen: list[Any] = list(params)
     if reason is not None:
-        wheres.append("reason = %s")
+        conditions.append("reason = %s")
         chosen.append(reason)
     sql = (
         "select customer_id from analytics_rfm_movement(%s, %s)"  # noqa: S608 - constants only
-        f" where {' and '.join(wheres)}"
+        f" where {' and '.join(conditions)}"
     )
     return Customer.objects.filter(pk__in=RawSQL(sql, chosen))  # noqa: S611 - parameters are bound
