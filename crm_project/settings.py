@@ -131,6 +131,10 @@ def _database() -> dict[str, Any]:
         config = dict(env.db_url("DATABASE_URL"))
     pool = env.int("DATABASE_POOL_SIZE", default=0)
     options = config.setdefault("OPTIONS", {})
+    # PostgreSQL looks into a schema of the user's name first. For a user "crm" that would be the
+    # schema of the SQL contract: our own tables would be made in there.
+    given = options.get("options", "")
+    options["options"] = f"-c search_path=public {given}".strip()
     if pool:
         options["pool"] = {"min_size": 1, "max_size": pool, "timeout": 10}
     else:

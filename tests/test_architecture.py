@@ -1,9 +1,12 @@
 """Rules about the house that no linter holds."""
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ("crm_project", "customers", "orders", "analytics", "recommendations", "benchmarks")
@@ -36,3 +39,24 @@ def test_applied_sql_is_never_edited(folder):
         for path in folder.rglob("*.sql")
     }
     assert found == recorded
+
+
+@pytest.mark.django_db
+def test_our_tables_lie_in_the_public_schema_also_for_a_user_named_like_another():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select schemaname || '.' || tablename from pg_tables where schemaname not in "
+            "('public', 'pg_catalog', 'information_schema', 'crm_private')"
+        )
+        assert cursor.fetchall() == []
+
+
+def test_imports_go_one_way():
+    done = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports", "--no-logo", "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
