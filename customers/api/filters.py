@@ -2,6 +2,7 @@ from typing import Any
 
 from django_filters.rest_framework import filters, filterset
 
+from crm_project.common.api.moments import MomentFilter
 from customers.models import Customer
 from customers.models.customer import CustomerQuerySet
 
@@ -24,7 +25,7 @@ class CustomerFilter(filterset.FilterSet):
     is_test = filters.BooleanFilter(label="Nobody real.")
     is_bounced = filters.BooleanFilter(label="Mail came back for good.")
     is_optout = filters.BooleanFilter(label="Asked not to be contacted.")
-    modified_since = filters.IsoDateTimeFilter(
+    modified_since = MomentFilter(
         field_name="updated_at",
         lookup_expr="gte",
         label="Changed at or after this time: the X-Server-Time of an earlier answer.",

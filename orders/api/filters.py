@@ -1,6 +1,7 @@
 from django.db.models import QuerySet
 from django_filters.rest_framework import filters, filterset
 
+from crm_project.common.api.moments import MomentFilter
 from customers.selectors.customers import by_code
 from orders.models import Order, Product
 from orders.models.product import ProductQuerySet
@@ -19,7 +20,7 @@ class ProductFilter(filterset.FilterSet):
     is_active = filters.BooleanFilter(label="In the offer.")
     price_min = filters.NumberFilter(field_name="price", lookup_expr="gte", label="At least.")
     price_max = filters.NumberFilter(field_name="price", lookup_expr="lte", label="At most.")
-    modified_since = filters.IsoDateTimeFilter(
+    modified_since = MomentFilter(
         field_name="updated_at",
         lookup_expr="gte",
         label="Changed at or after this time: the X-Server-Time of an earlier answer.",
@@ -38,10 +39,10 @@ class OrderFilter(filterset.FilterSet):
     kind = filters.ChoiceFilter(choices=Order.Kind.choices, label="Sale or return.")
     status = filters.ChoiceFilter(choices=Order.Status.choices, label="This status only.")
     channel = filters.CharFilter(label="Exactly this channel.")
-    ordered_after = filters.IsoDateTimeFilter(
+    ordered_after = MomentFilter(
         field_name="ordered_at", lookup_expr="gte", label="At or after this time."
     )
-    ordered_before = filters.IsoDateTimeFilter(
+    ordered_before = MomentFilter(
         field_name="ordered_at", lookup_expr="lt", label="Before this time."
     )
 

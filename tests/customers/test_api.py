@@ -115,6 +115,7 @@ class TestList:
             ("brief=maybe", "brief"),
             ("status=asleep", "status"),
             ("modified_since=yesterday", "modified_since"),
+            ("modified_since=0885-07-13T16:05:17%2B16:44", "modified_since"),
             ("q=%00", "q"),
         ],
     )

@@ -1,30 +1,28 @@
 """Bases of what goes in and out: explicit fields, nothing unknown, a reason with every write."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import pghistory
 from django.db.models import Model
 from rest_framework import serializers
 
+from crm_project.common.api.moments import EARLIEST, LATEST, RANGE_MESSAGE
 from crm_project.common.middleware import REASON_FIELD, REASON_LENGTH
 
-_EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 _MAX_JSON = 64 * 1024
 
 
 class MomentField(serializers.DateTimeField):
     """An ISO 8601 time with zone, between 1900 and 2200."""
 
-    default_error_messages = {"range": "Give a time between 1900 and 2200."}
+    default_error_messages = {"range": RANGE_MESSAGE}
 
     def to_internal_value(self, value: Any) -> Any:
         if isinstance(value, str) and not _has_zone(value):
             raise serializers.ValidationError("Give a time with zone, like 2026-11-21T09:00:00Z.")
         moment = super().to_internal_value(value)
-        if not _EARLIEST <= moment < _LATEST:
+        if not EARLIEST <= moment < LATEST:
             self.fail("range")
         return moment
 
