@@ -102,7 +102,7 @@ class TestImport:
         api.headers = {"Idempotency-Key": "once"}
 
         first, second = upload(api), upload(api)
-        other = upload(api, b"code,name\nN3,Ned\n")
+        other = upload(api, b"code,name\nN3,Nora\n")
 
         assert first.json() == second.json()
         assert ImportBatch.objects.count() == 1
