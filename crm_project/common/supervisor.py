@@ -53,7 +53,7 @@ class Supervisor:
 
     def _start(self, name: str, command: Sequence[str]) -> None:
         child = subprocess.Popen(  # noqa: S603 - our own command lines, no shell
-            command,
+            _tied_to_us(command),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -98,6 +98,23 @@ class Supervisor:
             relay.join(timeout=STOP_SECONDS)
 
 
+# Run in the child before the command takes its place: asks Linux for a SIGTERM when the parent
+# dies, and notices a parent that died before it could ask.
+_TIE = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+if os.getppid() == int(sys.argv[1]):
+    os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
+def _tied_to_us(command: Sequence[str]) -> list[str]:
+    """Let the child end also when this process is killed and cannot end it (Linux only)."""
+    if sys.platform != "linux":
+        return list(command)
+    return [sys.executable, "-c", _TIE, str(os.getpid()), *command]
+
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -109,6 +126,7 @@ def _signal_group(child: subprocess.Popen[str], number: signal.Signals) -> None:
 def server_commands(*, host: str, port: int) -> dict[str, list[str]]:
     """Return the command lines of the three processes that make up the CRM."""
     python = sys.executable
+    celery = (python, "-m", "celery", "--quiet", "-A", "crm_project")
     return {
         "web": [
             *(python, "-m", "granian", "--interface", "wsgi", "--host", host),
@@ -116,19 +134,8 @@ def server_commands(*, host: str, port: int) -> dict[str, list[str]]:
             *("--no-ws", "--log-level", "warning", "crm_project.wsgi:application"),
         ],
         "worker": [
-            *(python, "-m", "celery", "-A", "crm_project", "worker"),
-            *("--concurrency", "2", "--loglevel", "WARNING", "--without-mingle"),
+            *(*celery, "worker", "--concurrency", "2"),
+            *("--loglevel", "WARNING", "--without-mingle"),
         ],
-        "beat": [
-            python,
-            "-m",
-            "celery",
-            "-A",
-            "crm_project",
-            "beat",
-            "--loglevel",
-            "WARNING",
-            "--pidfile",
-            "",
-        ],
+        "beat": [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""],
     }

@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 from crm_project.common.supervisor import Supervisor
+from tests.waiting import wait_until
 
 SLEEPER = "import time; print('up', flush=True); time.sleep(60)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEPER
@@ -64,6 +66,28 @@ def test_a_child_that_does_not_listen_is_killed(lines, monkeypatch):
 
     assert supervisor._children["deaf"].returncode == -signal.SIGKILL
     assert any("it is killed" in line for line in lines)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of it")
+def test_children_end_with_a_supervisor_that_is_killed():
+    child = script("import os, time; print(os.getpid(), flush=True); time.sleep(60)")
+    code = (
+        "from crm_project.common.supervisor import Supervisor; from functools import partial; "
+        f"Supervisor(commands={{'child': {child!r}}}, say=partial(print, flush=True)).run()"
+    )
+    with subprocess.Popen(script(code), stdout=subprocess.PIPE, text=True) as supervisor:
+        pid = int(supervisor.stdout.readline().split("|")[1])
+        supervisor.kill()
+
+    wait_until(lambda: not runs(pid))
+
+
+def runs(pid):
+    """Tell whether the process lives; one that nobody has buried yet does not."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
 
 
 def test_a_taken_port_is_told_in_words(db):
