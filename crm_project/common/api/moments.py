@@ -29,4 +29,4 @@ class MomentFilter(IsoDateTimeFilter):
     field_class = _MomentFormField
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
