@@ -109,19 +109,19 @@ def test_staff_without_permission_are_refused(client, staff_user, filled, model)
     assert client.get(reverse(name_of(model, "add"))).status_code == 403
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_every_page_of_its_own_opens_with_and_without_rows(admin_client, page):
-    assert_safe(admin_client.get(reverse(page)))
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_of_its_own_opens_with_and_without_rows(admin_client, name):
+    assert_safe(admin_client.get(reverse(name)))
     OrderFactory(customer__name=HOSTILE)
     score_rfm()
-    assert_safe(admin_client.get(reverse(page)))
+    assert_safe(admin_client.get(reverse(name)))
 
 
-@pytest.mark.parametrize("page", PAGES[1:4])
-def test_pages_of_the_scoring_need_a_permission(client, staff_user, page):
+@pytest.mark.parametrize("name", PAGES[1:4])
+def test_pages_of_the_scoring_need_a_permission(client, staff_user, name):
     client.force_login(staff_user)
 
-    assert client.get(reverse(page)).status_code == 403
+    assert client.get(reverse(name)).status_code == 403
 
 
 def test_strangers_are_sent_to_the_login(client):
