@@ -12,9 +12,10 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+from django.utils.module_loading import import_string
 
-_COUNTERS = "crm_project.common.admin.badges"
-_IMPORTS = "customers.admin.badges"
+_JOBS = "common.view_job", "crm_project.common.admin.badges.unfinished_jobs"
+_PREVIEWS = "customers.view_importbatch", "customers.admin.badges.previews_waiting"
 
 
 def environment(request: HttpRequest) -> list[str] | None:
@@ -39,6 +40,13 @@ def _list(title: str, icon: str, model: str, **extra: Any) -> dict[str, Any]:
     """Return an entry that leads to the list of a model, for those who may view it."""
     app, name = model.split(".")
     return _page(title, icon, f"{app}_{name}_changelist", f"{app}.view_{name}", **extra)
+
+
+def _counter(request: HttpRequest, what: tuple[str, str], variant: str) -> dict[str, str]:
+    """Return the badge of a queue: nothing when it is empty, or is not theirs to see."""
+    permission, path = what
+    waiting = import_string(path)() if request.user.has_perm(permission) else 0
+    return {"badge": f"{waiting:,}", "badge_variant": variant} if waiting else {}
 
 
 def _at(model: str) -> Callable[[HttpRequest], bool]:
@@ -99,8 +107,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     "history",
                     "customers.importbatch",
                     active=_at("customers_importbatch"),
-                    badge=f"{_IMPORTS}.previews_waiting",
-                    badge_variant="warning",
+                    **_counter(request, _PREVIEWS, "warning"),
                 ),
                 _list("Refused lines", "block", "customers.refusedrow"),
             ],
@@ -108,13 +115,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         (
             "Operations",
             [
-                _list(
-                    "Jobs",
-                    "manufacturing",
-                    "common.job",
-                    badge=f"{_COUNTERS}.unfinished_jobs",
-                    badge_variant="info",
-                ),
+                _list("Jobs", "manufacturing", "common.job", **_counter(request, _JOBS, "info")),
                 _list("Freshness", "update", "common.refreshstate"),
                 _list("Schedules", "schedule", "django_celery_beat.periodictask"),
             ],

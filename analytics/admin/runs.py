@@ -133,7 +133,7 @@ class RfmRunAdmin(ReadOnlyAdminMixin, CrmAdmin[RfmRun]):
             raise PermissionDenied
 
     def _context(self, request: HttpRequest, title: str, **extra: Any) -> dict[str, Any]:
-        return {**self.admin_site.each_context(request), "title": title, "opts": self.opts, **extra}
+        return {**self.admin_site.each_context(request), "title": title, **extra}
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

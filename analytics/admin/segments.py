@@ -61,7 +61,6 @@ class SegmentAdmin(HistoryAdmin[Segment], ReasonAdmin[Segment]):
         context = {
             **self.admin_site.each_context(request),
             "title": "Segment map",
-            "opts": self.opts,
             "layers": _layers(cell_map(), given),
             "choices": Segment.objects.exclude(code=PROSPECTS),
             "may_change": may_change,

@@ -32,8 +32,9 @@ class UploadForm(forms.Form):
         label="What the file holds",
         choices=shapes,
         widget=UnfoldAdminSelectWidget,
-        help_text="“online-retail” is the shape of the public Online Retail data; “generic” has "
-        "one line for each order line, with a header. docs/imports.md names the columns.",
+        help_text="“online-retail” is the shape of the public Online Retail data. “generic” has a "
+        "header; for orders: order_number, ordered_at, customer_code, product_key, quantity, "
+        "unit_price, one line for each line of an order.",
     )
     file = forms.FileField(
         label="File",

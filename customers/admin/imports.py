@@ -155,7 +155,6 @@ class ImportBatchAdmin(ReadOnlyAdminMixin, CrmAdmin[ImportBatch]):
         return {
             **self.admin_site.each_context(request),
             "title": title,
-            "opts": self.opts,
             "steps": list(enumerate(STEPS, 1)),
             **extra,
         }

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, connections
 from playwright.sync_api import sync_playwright
 
 from crm_project.celery import app
@@ -47,6 +47,8 @@ def page(transactional_db, monkeypatch):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light")
         browser.close()
+        # Inside the loop Django opened another connection, which would keep the database in use.
+        connections.close_all()
 
 
 @pytest.fixture
@@ -85,7 +87,7 @@ def shot(page, request):
 
     def take(name):
         taken.append(name)
-        path = folder / f"{request.node.name}-{len(taken)}-{name}.png"
+        path = folder / f"{request.function.__name__}-{len(taken)}-{name}.png"
         page.screenshot(path=path, full_page=True)
 
     return take

@@ -1,10 +1,8 @@
 """Counters beside the sidebar's entries: queues that wait for somebody."""
 
-from django.http import HttpRequest
-
 from crm_project.common.models import Job
 
 
-def unfinished_jobs(request: HttpRequest) -> str:
+def unfinished_jobs() -> int:
     """Return how many jobs wait or run (a partial index holds exactly these)."""
-    return str(Job.objects.unfinished().count())
+    return Job.objects.unfinished().count()
