@@ -80,7 +80,8 @@ class _OrderParser:
         self._width = reading.layout.width
         places = {NAMES.get(name, name): place for name, place in reading.layout.places.items()}
         # A missing column reads the empty cell that is added behind the last.
-        self._head_of = itemgetter(*(places.get(name, self._width) for name in HEAD))
+        self._head_of = itemgetter(*_pair([places[name] for name in HEAD if name in places]))
+        self._full_head = itemgetter(*(places.get(name, self._width) for name in HEAD))
         self._body_of = itemgetter(*(places.get(name, self._width) for name in BODY))
         self._heads = Memo[Sequence[str], Head](HeadParser(rules, reading).parse)
         self._items = Memo[tuple[str, str], _Item](self._item)
@@ -91,6 +92,7 @@ class _OrderParser:
         self._quantities = Memo[str, tuple[int, str]](lambda raw: _both(self._quantity(raw), 3))
         self._prices = Memo[str, tuple[int, str]](lambda raw: _both(self._price(raw), 4))
         self._head_cells: Sequence[str] = ()
+        self._number: str | None = None
         self._head = Head()
         self._run: _Run | None = None
         self._runs = 0
@@ -108,7 +110,7 @@ class _OrderParser:
                 row.append("")
                 cells = self._head_of(row)
                 if cells != self._head_cells:
-                    self._turn(cells, staged)
+                    self._turn(cells, self._full_head(row), staged)
                     head, run = self._head, None
                 code, label, raw_quantity, raw_price, discount, tax = self._body_of(row)
                 item = items[code, label]
@@ -223,16 +225,17 @@ class _OrderParser:
             reason = Reason(
                 "too_many_columns" if len(row) > self._width else "too_few_columns", words
             )
-        cells = self._head_of([*row, *[""] * (self._width + 1)][: self._width + 1])
-        known = cells[0] if len(row) > 0 else ""
-        if known != (self._head_cells[0] if self._head_cells else None):
-            self._turn(cells, staged)
+        padded = [*row, *[""] * (self._width + 1)][: self._width + 1]
+        full = self._full_head(padded)
+        if full[0] != self._number:
+            self._turn(self._head_of(padded), full, staged)
         self._refuse(number, raw, reason, staged)
 
-    def _turn(self, cells: Sequence[str], staged: Staged) -> None:
+    def _turn(self, cells: Sequence[str], full: Sequence[str], staged: Staged) -> None:
+        """Go on to another head: ``cells`` as they are compared, ``full`` as they are checked."""
         self._close(staged)
-        self._head_cells = cells
-        self._head = self._heads[cells] or Head()
+        self._head_cells, self._number = cells, full[0]
+        self._head = self._heads[full] or Head()
 
     def _enter(self, line: int, staged: Staged, *, accepted: bool) -> _Run:
         self._close(staged)
@@ -264,6 +267,11 @@ class _OrderParser:
 
 _NULL = r"\N"
 _NO_EXTRA = f"{_NULL}\t{_NULL}"
+
+
+def _pair(places: list[int]) -> list[int]:
+    """Return at least two places: only then ``itemgetter`` gives a tuple."""
+    return places if len(places) > 1 else places * 2
 
 
 def _both(value: int, places: int) -> tuple[int, str]:
