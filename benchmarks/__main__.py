@@ -5,13 +5,13 @@ Uses a PostgreSQL of its own under ``.crm/bench/<scale>``; its data is made once
 
 import argparse
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 
 import django
 from rich.console import Console
 
-from benchmarks.framework import SCALES, Row, machine, markdown, modules, run_module, table
+from benchmarks import page
+from benchmarks.framework import SCALES, Row, machine, modules, run_module, table
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -35,7 +35,7 @@ def main() -> None:
             results[name] = run_module(name, scale)
         console.print(table(name, results[name]))
     if options.write:
-        PAGE.write_text(_page(scale.name, results), encoding="utf-8")
+        page.keep(PAGE, scale.name, results)
         console.print(f"Written to {PAGE.relative_to(ROOT)}.")
 
 
@@ -58,18 +58,6 @@ def _start(scale: str) -> None:
 
     embedded.ensure_for_process(handle_signals=True)
     django.setup()
-
-
-def _page(scale: str, results: dict[str, list[Row]]) -> str:
-    parts = [
-        "# Benchmarks\n",
-        "Ours, the peer and the limit are measured in the same run, in turn; each figure is the"
-        " median of the rounds.\nRun them yourself: `make bench` (small) or"
-        " `make bench SCALE=full`; what each one does stands in `benchmarks/`.\n",
-        f"Measured {datetime.now(UTC):%Y-%m-%d} with scale {scale} on: {machine()}.\n",
-    ]
-    parts += [markdown(name, rows) for name, rows in results.items()]
-    return "\n".join(parts)
 
 
 if __name__ == "__main__":

@@ -69,6 +69,10 @@ def score_rfm(
         with refresh.record("rfm", as_of=steps.end_of(day)) as state:
             _fill(run, cuts=cuts, make_current=make_current, progress=progress)
             state.rows = run.scored
+    except ConflictError:
+        # It never began, so there is nothing to remember.
+        run.delete()
+        raise
     except BaseException as error:
         _fail(run, error)
         raise

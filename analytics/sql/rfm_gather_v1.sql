@@ -32,6 +32,8 @@ security definer
 set search_path = pg_catalog, public, pg_temp
 -- A million groups in memory; on disk it takes three times as long.
 set work_mem = '256MB'
+-- Kept plans do not know how few orders are later than `until`, and read all of them.
+set plan_cache_mode = force_custom_plan
 as $$
 begin
     if since is null and not exists (

@@ -263,6 +263,7 @@ class TestSideBySide:
             second = in_thread(score_rfm, as_of=DAY)
             with pytest.raises(ConflictError, match="under way"):
                 second()
+        assert not RfmRun.objects.exists()
         assert score_rfm(as_of=DAY).status == "succeeded"
 
     def test_readers_are_not_blocked_by_an_unfinished_run(self, in_thread):

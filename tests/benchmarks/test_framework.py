@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 
-from benchmarks import framework
+from benchmarks import framework, page
 from benchmarks.framework import Row
 
 
@@ -37,6 +37,14 @@ def test_every_benchmark_can_be_run(name):
     assert callable(importlib.import_module(f"benchmarks.bench_{name}").run)
 
 
-def test_the_page_is_a_table():
-    page = framework.markdown("rfm", [Row("w", 1234, unit="rows/s")])
-    assert "1,234 rows/s" in page
+def test_measuring_again_replaces_one_section_of_the_page(tmp_path):
+    path = tmp_path / "benchmarks.md"
+    page.keep(path, "small", {"rfm": [Row("scores", 1234)], "import": [Row("lines", 5)]})
+
+    page.keep(path, "full", {"rfm": [Row("scores", 7, unit="rows/s")]})
+
+    text = path.read_text()
+    assert "7 rows/s" in text
+    assert "1,234" not in text
+    assert "| lines | 5 s |" in text
+    assert text.count("## rfm") == text.count("# Benchmarks") == 1

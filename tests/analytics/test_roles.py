@@ -1,0 +1,80 @@
+"""The application's role scores without owning tables: what needs the owner goes by functions."""
+
+from datetime import date
+
+import pytest
+from django.db import ProgrammingError, connection, transaction
+
+from analytics.models import CurrentRfmScore
+from analytics.services.rfm import score_rfm, thin_runs
+from tests.analytics.support import shop
+
+pytestmark = pytest.mark.django_db
+
+SHOP = {"A": [("2011-11-09", "10")], "B": [("2011-11-01", "20")], "C": []}
+
+
+@pytest.fixture
+def as_application():
+    """Become a role that may read and write rows, and call the pipeline's functions."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            create role crm_app_in_test nologin;
+            grant usage on schema public, crm_private to crm_app_in_test;
+            grant select, insert, update, delete on all tables in schema public
+                to crm_app_in_test;
+            grant usage on all sequences in schema public to crm_app_in_test;
+            grant execute on all functions in schema crm_private to crm_app_in_test;
+            """
+        )
+
+        def become():
+            cursor.execute("set local role crm_app_in_test")
+
+        yield become
+        cursor.execute("reset role")
+
+
+def test_it_scores_refreshes_and_thins(as_application):
+    shop(SHOP)
+    as_application()
+
+    old = score_rfm(as_of=date(2011, 11, 8))
+    score_rfm(as_of=date(2011, 11, 9), window_days=30)
+
+    assert CurrentRfmScore.objects.count() == 2
+    assert thin_runs(today=date(2012, 6, 1)) == [old.pk]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "create table public.mine (id int)",
+        "drop table analytics_rfmscore",
+        "refresh materialized view analytics_rfmgrid",
+        "select * from crm_private.business",
+    ],
+)
+def test_it_may_do_nothing_of_that_by_itself(as_application, statement):
+    as_application()
+    with pytest.raises(ProgrammingError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def test_nobody_else_may_call_the_functions(as_application):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select count(*) from pg_proc where pronamespace = 'crm_private'::regnamespace"
+            " and has_function_privilege('public', oid, 'execute')"
+        )
+        assert cursor.fetchone() == (0,)
+
+
+def test_every_function_with_its_owners_rights_fixes_its_search_path(db):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select count(*) from pg_proc where pronamespace = 'crm_private'::regnamespace"
+            " and prosecdef and not coalesce(proconfig::text, '') like '%search_path=%pg_temp%'"
+        )
+        assert cursor.fetchone() == (0,)
