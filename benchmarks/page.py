@@ -11,9 +11,9 @@ from benchmarks.framework import COLUMNS, Row, machine
 
 HEAD = """# Benchmarks
 
-Ours, the peer and the limit are measured in the same run, in turn; each figure is the median of the
-rounds. Run them yourself: `make bench` (small) or `make bench SCALE=full`. What each one does stands
-at the top of its file in `benchmarks/`.
+Ours, the peer and the limit are measured in the same run, in turn; each figure is the median of
+the rounds. Run them yourself: `make bench` (small) or `make bench SCALE=full`. What each one does
+stands at the top of its file in `benchmarks/`.
 """
 
 
