@@ -67,6 +67,7 @@ class BigListAdmin(CrmAdmin[M]):
     """
 
     paginator = InfinitePaginator
+    list_per_page = 25
     list_disable_select_all = True
     # Anything true shows the search box; the fields themselves are not used.
     search_fields = ("pk",)
