@@ -6,7 +6,6 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from django.test import Client
 from django.urls import get_resolver
-from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -17,6 +16,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from analytics.services.rfm import score_rfm
+from crm_project.common.api import docs
 from crm_project.common.scopes import SCOPES
 from crm_project.wsgi import application
 from tests.api import Api
@@ -36,7 +36,14 @@ METHODS = {"get", "post", "patch", "delete", "put"}
 
 @pytest.fixture(scope="module")
 def description():
-    return SchemaGenerator().get_schema(request=None, public=True)
+    return docs.description()
+
+
+def test_it_is_served_as_yaml_and_as_json(client, description):
+    assert client.get("/api/schema/").content.startswith(b"openapi:")
+    for query, headers in (("?format=json", {}), ("", {"Accept": "application/json"})):
+        served = client.get(f"/api/schema/{query}", headers=headers).json()
+        assert served["paths"].keys() == description["paths"].keys()
 
 
 def operations(description):

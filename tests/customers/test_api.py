@@ -39,6 +39,20 @@ class TestList:
         assert back["results"] == first["results"]
         assert back["previous"] is None
 
+    def test_a_walk_too_deep_for_offsets_goes_on_by_position(self, api, monkeypatch):
+        monkeypatch.setattr("crm_project.common.api.pagination.MAX_OFFSET", 4)
+        monkeypatch.setattr("crm_project.common.api.pagination.COUNT_UP_TO", 3)
+        codes = sorted(customer.code for customer in CustomerFactory.create_batch(9))
+
+        seen, path = [], "customers?limit=2"
+        while path:
+            page = api.get(path).json()
+            assert page["count"] is None
+            seen += [row["code"] for row in page["results"]]
+            path = (page["next"] or "").partition("/api/v1/")[2]
+
+        assert seen == codes
+
     def test_a_limit_above_the_maximum_is_lowered(self, api):
         CustomerFactory.create_batch(501)
 

@@ -2,11 +2,13 @@ from decimal import Decimal
 
 import pytest
 
-from orders.models import CustomerTotals, Order, Product
+from orders.models import CustomerTotals, Order, OrderItem, Product
+from orders.services.products import WRITABLE as PRODUCT_FIELDS
 from tests.api import errors
 from tests.factories import CustomerFactory, OrderFactory, ProductFactory
 
 pytestmark = pytest.mark.django_db
+ORDER_FIELDS = {"status", "channel", "customer", "items"}
 
 
 @pytest.fixture
@@ -121,6 +123,32 @@ class TestChange:
 
         assert api.delete(path).status_code == 405
         assert errors(api.patch(path, {"number": "X"})) == {"number": "unknown_field"}
+
+
+class TestVersions:
+    def test_the_lines_of_an_order_are_part_of_its_version(self, api, shop):
+        made = api.post("orders", order())
+        path, tag = f"orders/{made.json()['id']}", made["ETag"]
+        assert api.get(path)["ETag"] == tag
+
+        OrderItem.objects.filter(ordinal=1).update(tax_amount=7)
+
+        assert api.patch(path, {"channel": "shop"}, If_Match=tag).status_code == 412
+
+    @pytest.mark.parametrize("resource", ["products/P1", "orders/{order}"])
+    def test_what_nobody_may_set_stays_as_it_is(self, api, shop, resource):
+        made = api.post("orders", order()).json()
+        path = resource.format(order=made["id"])
+        before = api.get(path).json()
+        model = Product if "products" in resource else Order
+        settable = PRODUCT_FIELDS if model is Product else ORDER_FIELDS
+
+        for field in {field.name for field in model._meta.get_fields()} - settable:
+            api.patch(path, {field: "x"})
+            api.patch(path, {field: 1})
+
+        after = api.get(path).json()
+        assert {**after, "updated_at": ""} == {**before, "updated_at": ""}
 
 
 class TestList:
