@@ -24,7 +24,7 @@ class OrdersPlan:
         for table in ("import_run", "import_label"):
             cursor.execute(f"analyze {table}")
         cursor.execute("create index on import_line using brin (line)")
-        cursor.execute("analyze import_line (run, product)")
+        cursor.execute("analyze import_line (run, line, product)")
         for statement in (sql.CUSTOMERS, sql.PRODUCTS, sql.ORDERS, sql.PLACES):
             cursor.execute(statement)
         for table in ("import_customer", "import_product", "import_order", "import_place"):
