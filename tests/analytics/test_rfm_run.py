@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from analytics.models import CurrentRfmScore, RfmRun, RfmScore
@@ -290,6 +290,25 @@ class TestSideBySide:
             score_rfm(as_of=DAY, progress=look)
 
         assert seen == [(5, before.pk)]
+
+    def test_a_run_whose_connection_is_cut_leaves_the_former_scores(self, in_thread):
+        shop(FIVE)
+        before = score_rfm(as_of=DAY)
+
+        def cut(done, total, words):
+            if words == "Counting":
+                with connection.cursor() as cursor:
+                    cursor.execute("select pg_terminate_backend(pg_backend_pid())")
+
+        with pytest.raises((OperationalError, InterfaceError)):
+            in_thread(score_rfm, as_of=DAY, progress=cut)()
+
+        assert selectors.current_run() == before
+        died = RfmRun.objects.exclude(pk=before.pk).get()
+        assert not RfmScore.objects.filter(run_id=died.pk).exists()
+        assert score_rfm(as_of=DAY).is_current
+        died.refresh_from_db()
+        assert died.status == "failed"
 
     def test_thinning_gives_up_soon_when_a_reader_is_in_the_way(self, in_thread):
         shop(FIVE)
