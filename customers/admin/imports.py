@@ -15,6 +15,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
+from unfold.paginator import InfinitePaginator
 
 from crm_project.common import formats, tasks
 from crm_project.common.admin import CrmAdmin, ReadOnlyAdminMixin, person
@@ -194,10 +195,16 @@ class RefusedRowAdmin(ReadOnlyAdminMixin, CrmAdmin[RefusedRow]):
     list_display = ["line_number", "reason", "shortened", "batch"]
     list_select_related = ["batch"]
     list_filter = [BatchFilter]
-    ordering = ["-batch", "line_number"]
+    paginator = InfinitePaginator
     sortable_by: list[str] = []
     search_fields = ["code__exact"]
     search_help_text = "Reason code, whole"
+
+    def get_ordering(self, request: HttpRequest) -> list[str]:
+        """One batch in the file's order; all of them newest first: both read the same index."""
+        if request.GET.get("batch"):
+            return ["batch_id", "line_number"]
+        return ["-batch_id", "-line_number"]
 
     @admin.display(description="Line as it stands in the file")
     def shortened(self, row: RefusedRow) -> str:
