@@ -130,7 +130,7 @@ def server_commands(*, host: str, port: int) -> dict[str, list[str]]:
     return {
         "web": [
             *(python, "-m", "granian", "--interface", "wsgi", "--host", host),
-            *("--port", str(port), "--workers", "1", "--blocking-threads", "8"),
+            *("--port", str(port), "--workers", "1", "--blocking-threads", "4"),
             *("--no-ws", "--log-level", "warning", "crm_project.wsgi:application"),
         ],
         "worker": [
