@@ -11,6 +11,7 @@ from crm_project.common.history import staff_history
 from crm_project.common.models import TimeStamped
 from customers.models import Customer, ImportBatch
 from orders.models.product import Product
+from orders.references import ITEM_TRIGGERS, parent_triggers
 from orders.triggers import TOTALS_TRIGGERS
 
 
@@ -94,7 +95,7 @@ class Order(TimeStamped):
             # Serves search by the beginning of a number, in any source.
             models.Index(OpClass("number", name="varchar_pattern_ops"), name="order_number_prefix"),
         ]
-        triggers = TOTALS_TRIGGERS
+        triggers = [*TOTALS_TRIGGERS, *parent_triggers("order_id")]
 
     def __str__(self) -> str:
         return self.number
@@ -105,9 +106,18 @@ class OrderItem(models.Model):
     """One line of an order. Identical lines are real and are kept: the ordinal tells them apart."""
 
     # No index of its own: that of (order, ordinal) serves it, and imports write one index less.
-    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="items", db_index=False)
+    # Both references are held by triggers, once per statement: see orders/references.py.
+    order = models.ForeignKey(
+        Order,
+        on_delete=models.CASCADE,
+        related_name="items",
+        db_index=False,
+        db_constraint=False,
+    )
     ordinal = models.PositiveIntegerField(help_text="Place within the order, from 1.")
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="items")
+    product = models.ForeignKey(
+        Product, on_delete=models.PROTECT, related_name="items", db_constraint=False
+    )
     quantity = models.DecimalField(
         max_digits=14,
         decimal_places=3,
@@ -137,6 +147,7 @@ class OrderItem(models.Model):
                 name="order_item_discount_and_tax_not_negative",
             ),
         ]
+        triggers = ITEM_TRIGGERS
 
     def __str__(self) -> str:
         return f"{self.order_id}/{self.ordinal}"

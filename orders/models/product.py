@@ -11,6 +11,7 @@ from django.db.models.functions import Concat, Lower, Trim
 
 from crm_project.common.history import staff_history
 from crm_project.common.models import TimeStamped
+from orders.references import parent_triggers
 
 AROMA_AXES = ("fruity", "floral", "spicy", "woody", "mineral", "herbal", "earthy")
 
@@ -123,6 +124,8 @@ class Product(TimeStamped):
             # Serves the family filter (seed 002, ix_product_family).
             models.Index(fields=["family", "key"], name="product_family"),
         ]
+
+        triggers = parent_triggers("product_id")
 
     def __str__(self) -> str:
         return f"{self.label} ({self.key})"
