@@ -20,6 +20,12 @@ set parallel_tuple_cost = 0
 as $$
 declare
     zone_before constant text := current_setting('timezone');
+    -- Whole numbers compare several times faster than numeric, and whole pence lose nothing.
+    pence_cuts constant bigint[] := array(
+        select floor(cut * 100)::bigint
+        from unnest(monetary_cuts) with ordinality as each (cut, place)
+        order by place
+    );
     filled bigint;
 begin
     perform set_config('timezone', zone, true);
@@ -51,11 +57,16 @@ begin
                     when frequency <= %10$s then 3 when frequency <= %11$s then 4 else 5
                 end as f,
                 case
-                    when monetary <= %12$s then 1 when monetary <= %13$s then 2
-                    when monetary <= %14$s then 3 when monetary <= %15$s then 4 else 5
+                    when pence <= %12$s then 1 when pence <= %13$s then 2
+                    when pence <= %14$s then 3 when pence <= %15$s then 4 else 5
                 end as m
             from (
-                select customer_id, %16$L::date - last_day as recency_days, frequency, monetary
+                select
+                    customer_id,
+                    %16$L::date - last_day as recency_days,
+                    frequency,
+                    monetary,
+                    pence
                 from %17$s as kept
             ) as valued
         ) as scored
@@ -67,8 +78,8 @@ begin
         coalesce(recency_cuts[3], 0), coalesce(recency_cuts[4], 0),
         coalesce(frequency_cuts[1], 0), coalesce(frequency_cuts[2], 0),
         coalesce(frequency_cuts[3], 0), coalesce(frequency_cuts[4], 0),
-        coalesce(monetary_cuts[1], 0), coalesce(monetary_cuts[2], 0),
-        coalesce(monetary_cuts[3], 0), coalesce(monetary_cuts[4], 0),
+        coalesce(pence_cuts[1], 0), coalesce(pence_cuts[2], 0),
+        coalesce(pence_cuts[3], 0), coalesce(pence_cuts[4], 0),
         as_of,
         crm_private.rfm_values(run, source)
     );
