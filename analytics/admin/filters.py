@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from analytics.models import RfmRun, Segment
 from analytics.scoring.segments import PROSPECTS
 from analytics.selectors.movement import REASONS, movement_customers
-from analytics.selectors.rfm import customers_in_segment
+from analytics.selectors.rfm import current_run, prospects_among
 from crm_project.common.admin.theme import DropdownFilter, RadioFilter, TextFilter
 from crm_project.common.registry import customer_page
 
@@ -29,7 +29,8 @@ class SegmentFilter(DropdownFilter):
         if not wanted:
             return queryset
         if wanted == PROSPECTS:
-            return queryset.filter(pk__in=customers_in_segment(segment=wanted).values("pk"))
+            run = current_run()
+            return prospects_among(queryset, run=run) if run else queryset.none()
         return queryset.filter(rfm__segment__code=wanted)
 
 

@@ -13,3 +13,19 @@ def refreshed_at(name: str) -> datetime | None:
         .first()
     )
     return newest.finished_at if newest else None
+
+
+def step_of(view: str) -> str:
+    """Return what the ledger calls the refresh of a materialized view, in words for people.
+
+    >>> step_of("analytics_revenuebymonth")
+    'revenue by month'
+    """
+    return _STEPS[view]
+
+
+_STEPS = {
+    "analytics_revenuebymonth": "revenue by month",
+    "analytics_rfmgrid": "recency by frequency grid",
+    "analytics_segmentsummary": "customers by segment",
+}

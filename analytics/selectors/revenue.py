@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.conf import settings
 
 from analytics.models import RevenueByMonth
-from analytics.selectors.freshness import refreshed_at
+from analytics.selectors.freshness import refreshed_at, step_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Revenue:
 def revenue_by_month(*, months: int = 24, currency: str | None = None) -> Revenue:
     """Return the newest months with a counted order, in the shop's currency by default."""
     chosen = currency or settings.CRM_CURRENCY
-    as_of = refreshed_at(RevenueByMonth._meta.db_table)
+    as_of = refreshed_at(step_of(RevenueByMonth._meta.db_table))
     if as_of is None:
         return Revenue(as_of=None, currency=chosen, months=())
     newest = RevenueByMonth.objects.filter(currency=chosen).order_by("-month")[:months]

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, OuterRef, QuerySet, Subquery, Sum
 
 from analytics.models import RfmGrid, RfmRun, RfmScore, Segment, SegmentSummary
 from analytics.scoring.segments import PROSPECTS
@@ -31,6 +31,7 @@ __all__ = [
     "movement",
     "movement_customers",
     "previous_run",
+    "prospects_among",
     "segment_summary",
     "top_customers",
 ]
@@ -202,15 +203,25 @@ def customers_in_segment(*, segment: str, run: RfmRun | None = None) -> QuerySet
     run = run or current_run()
     if run is None:
         return Customer.objects.none()
-    scores = RfmScore.objects.filter(run_id=run.pk, customer_id=OuterRef("pk"))
     if segment == PROSPECTS:
-        return Customer.objects.filter(
-            ~Q(Exists(scores)), status=Customer.Status.ACTIVE, is_test=False
-        )
+        return prospects_among(Customer.objects.all(), run=run)
+    scores = RfmScore.objects.filter(run_id=run.pk, customer_id=OuterRef("pk"))
     wanted = Segment.objects.filter(code=segment).first()
     if wanted is None:
         return Customer.objects.none()
     return Customer.objects.filter(Exists(scores.filter(segment_id=wanted.pk)))
+
+
+def prospects_among(customers: QuerySet[Customer], *, run: RfmRun) -> QuerySet[Customer]:
+    """Return those of ``customers`` whom the run could have scored, but who had no sale.
+
+    Looks each customer up instead of joining all scores: a page of a list then reads until it is
+    full, where a join would first read a million rows.
+    """
+    score = RfmScore.objects.filter(run_id=run.pk, customer_id=OuterRef("pk")).values("run_id")
+    return customers.alias(scored_in=Subquery(score[:1])).filter(
+        scored_in__isnull=True, status=Customer.Status.ACTIVE, is_test=False
+    )
 
 
 def top_customers(*, run: RfmRun | None = None, limit: int = 10) -> list[RfmScore]:

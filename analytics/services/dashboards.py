@@ -3,6 +3,7 @@
 from django.db import connection, transaction
 
 from analytics.models import RevenueByMonth, RfmGrid, RfmMovement, RfmRun, SegmentSummary
+from analytics.selectors.freshness import step_of
 from analytics.selectors.rfm import current_run, previous_run
 from crm_project.common.services import refresh
 
@@ -23,7 +24,11 @@ def refresh_dashboards() -> dict[str, int]:
 
 
 def _refresh_view(name: str) -> int:
-    with refresh.record(name) as state, transaction.atomic(), connection.cursor() as cursor:
+    with (
+        refresh.record(step_of(name)) as state,
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         cursor.execute("select crm_private.refresh_dashboard(%s)", [name])
         state.rows = int(cursor.fetchone()[0])
     return int(state.rows)
@@ -31,7 +36,7 @@ def _refresh_view(name: str) -> int:
 
 def record_movement(*, older: RfmRun, newer: RfmRun) -> int:
     """Store the movement between two runs, unless it is stored. Returns the number of cells."""
-    with refresh.record(RfmMovement._meta.db_table) as state, transaction.atomic():
+    with refresh.record("movement") as state, transaction.atomic():
         pair = RfmMovement.objects.filter(older=older, newer=newer)
         if not pair.exists():
             with connection.cursor() as cursor:

@@ -102,7 +102,7 @@ def test_each_refresh_is_recorded_with_its_rows():
     shop(SHOP)
     score_rfm(as_of=DAY)
     refresh_dashboards()  # the second time: concurrently
-    states = RefreshState.objects.filter(name="analytics_revenuebymonth")
+    states = RefreshState.objects.filter(name="revenue by month")
     assert [(state.rows, state.error) for state in states] == [(3, ""), (3, "")]
 
 
