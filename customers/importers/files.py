@@ -58,6 +58,8 @@ def blocks(path: Path, *, limit: int = DEFAULT_UNPACKED_LIMIT) -> Iterator[bytes
                         f"The file unpacks to more than {limit:,} bytes, the most that is taken."
                     )
                 yield block
+    except FileNotFoundError as error:
+        raise InputError("The stored file is gone. Import the file again.") from error
     except EOFError as error:
         raise InputError("The packed file ends too early: it was cut off on its way.") from error
     except (gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
@@ -108,7 +110,7 @@ def inspect(path: Path, *, encoding: str = "", limit: int = DEFAULT_UNPACKED_LIM
     for block in blocks(path, limit=limit):
         if not first:
             first = block
-            _refuse_binary(first)
+            _refuse_binary(first, encoding)
         feeds += block.count(b"\n")
         returns += block.count(b"\r")
         utf8 = utf8 and _decodes(decoder, block)
@@ -131,11 +133,13 @@ def _decodes(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = 
     return True
 
 
-def _refuse_binary(first: bytes) -> None:
+def _refuse_binary(first: bytes, encoding: str) -> None:
     for magic, what in _NOT_TEXT:
         if first.startswith(magic):
             raise InputError(f"The file is {what}. Save it as CSV and import that.")
     if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return
+    if encoding and _known(encoding).startswith(("utf-16", "utf-32")):
         return
     header = first.split(b"\n", 1)[0][:4096]
     strange = sum(first[:65536].count(bytes([code])) for code in (*range(9), *range(14, 32)))
@@ -144,10 +148,14 @@ def _refuse_binary(first: bytes) -> None:
 
 
 def _known(encoding: str) -> str:
+    """Return Python's name of an encoding of text that can be read in blocks."""
     try:
+        # Only encodings of text do this; "hex" and "zip" are codecs, too.
+        b"a".decode(encoding, "replace")
+        codecs.getincrementaldecoder(encoding)()
         return codecs.lookup(encoding).name
-    except LookupError as error:
-        raise InputError(f"The encoding {encoding!r} is not known.") from error
+    except (LookupError, ValueError) as error:
+        raise InputError(f"The encoding {encoding[:40]!r} is not known.") from error
 
 
 def _guess(first: bytes, *, utf8: bool, cp1252: bool) -> str:

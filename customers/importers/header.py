@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from customers.importers.errors import InputError
 
+# More columns than any shop writes; each costs time on every line.
+COLUMNS_LIMIT = 2000
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 
 
@@ -47,7 +49,12 @@ def find_columns(cells: Sequence[str], columns: Iterable[Column]) -> Layout:
 
     Raises:
         InputError: a required column is missing, or a column stands twice; names all of them.
+            Or there are more than ``COLUMNS_LIMIT``.
     """
+    if len(cells) > COLUMNS_LIMIT:
+        raise InputError(
+            f"The header has {len(cells):,} columns; at most {COLUMNS_LIMIT:,} are taken."
+        )
     known = {plain(alias): c.name for c in columns for alias in (c.name, *c.also)}
     places: dict[str, int] = {}
     unknown, twice = [], []
@@ -65,7 +72,7 @@ def find_columns(cells: Sequence[str], columns: Iterable[Column]) -> Layout:
             f"{', '.join(cell.strip()[:60] for cell in cells[:40])}."
         )
     if twice:
-        raise InputError(f"The header names the {_columns(twice)} twice.")
+        raise InputError(f"The header names the {_columns(twice[:40])} twice.")
     return Layout(len(cells), places, tuple(filter(None, unknown)))
 
 

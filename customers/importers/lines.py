@@ -61,3 +61,5 @@ def _decode(decoder: codecs.IncrementalDecoder, block: bytes, number: int) -> st
         raise InputError(
             f"After line {number:,} the file is not {error.encoding}: {error.reason}."
         ) from error
+    except UnicodeError as error:
+        raise InputError(f"The file is not in the encoding that was given: {error}.") from error

@@ -58,6 +58,8 @@ class Options:
             zone(self.time_zone)
         if self.delimiter and self.separator() not in DELIMITERS.values():
             raise InputError(f"The delimiter is one of: {', '.join(DELIMITERS)}.")
+        if not re.fullmatch(r"[A-Za-z0-9_.:-]{0,40}", self.encoding):
+            raise InputError(f"The encoding {self.encoding[:40]!r} is not known.")
         if self.currency and not (
             len(self.currency) == 3 and self.currency.isascii() and self.currency.isupper()
         ):

@@ -9,10 +9,13 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from customers.importers.errors import InputError
 from customers.importers.lines import TooLong
 
 # A lone quote would make the rest of the file one record: after so many lines it is one.
 RECORD_LINES = 100
+# What is given on at once, so that records which run over every block's end do not pile up.
+CHUNK_RECORDS = 20_000
 
 
 class Broken(list[str]):
@@ -46,9 +49,15 @@ class RecordReader:
         self._next = 1
 
     def first(self) -> list[str]:
-        """Return the first record that is not blank; an empty list when there is none."""
+        """Return the first record that is not blank; an empty list when there is none.
+
+        Raises:
+            InputError: it cannot be cut into cells.
+        """
         while self._fill():
-            _, _, row = self._one()
+            number, _, row = self._one()
+            if isinstance(row, Broken):
+                raise InputError(f"The header (line {number}) cannot be read. {row.words}")
             if any(cell.strip() for cell in row):
                 return row
         return []
@@ -79,8 +88,14 @@ class RecordReader:
         return Chunk(numbers, lines, rows)
 
     def _slow(self) -> Chunk:
+        """Take the pending records one by one, and no lines that were not pending at first.
+
+        A record that runs over the end of the block brings the next block with it; the rest of
+        that block is left for the next chunk.
+        """
         records = []
-        while self._pending:
+        last = min(self._next + len(self._pending), self._next + CHUNK_RECORDS)
+        while self._pending and self._next < last:
             records.append(self._one())
         numbers, texts, rows = zip(*records, strict=True)
         return Chunk(numbers, texts, rows)

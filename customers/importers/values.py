@@ -6,7 +6,7 @@ through a ``Memo``: a value is checked when it is first seen.
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Generic, TypeVar
@@ -14,12 +14,13 @@ from typing import Generic, TypeVar
 from customers.importers.errors import Reason, Refused
 from customers.importers.options import DateOrder
 
-K = TypeVar("K")
+K = TypeVar("K", bound=str | Sequence[str])
 V = TypeVar("V")
 OLDEST = datetime(1900, 1, 1, tzinfo=UTC)
 # What spreadsheets and data frames write for an empty cell.
 EMPTY = frozenset({"", "nan", "NaN", "NULL", "null", "None", "N/A"})
 _MEMO_SIZE = 100_000
+_MEMO_CHARACTERS = 16_000_000
 
 _POINT = re.compile(r"-?\d{1,12}(?:\.\d{0,20})?|-?\.\d{1,20}", re.ASCII)
 _COMMA = re.compile(r"-?(?:\d{1,12}|\d{1,3}(?:\.\d{3}){1,3})(?:,\d{0,20})?", re.ASCII)
@@ -40,10 +41,17 @@ class Memo(dict[K, V | None], Generic[K, V]):
     def __init__(self, parse: Callable[[K], V]) -> None:
         super().__init__()
         self.parse = parse
+        self.characters = 0
+
+    def clear(self) -> None:
+        """Forget everything."""
+        super().clear()
+        self.characters = 0
 
     def __missing__(self, key: K) -> V | None:
-        if len(self) >= _MEMO_SIZE:
+        if len(self) >= _MEMO_SIZE or self.characters >= _MEMO_CHARACTERS:
             self.clear()
+        self.characters += len(key) if isinstance(key, str) else sum(map(len, key))
         try:
             value = self.parse(key)
         except Refused:

@@ -5,11 +5,13 @@ import sys
 import tempfile
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -17,10 +19,12 @@ from rich.table import Table
 from crm_project.common import jobs
 from crm_project.common.exceptions import CrmError
 from customers.importers import registry
+from customers.importers.errors import InputError
 from customers.models import ImportBatch
 from customers.services import imports
 
 COUNTS = ("lines", "new", "changed", "unchanged", "refused", "skipped")
+_AGAIN = "Give the same command again, or use --resume."
 OPTIONS = ("anonymous", "time_zone", "delimiter", "encoding", "decimal", "date_order", "currency")
 
 
@@ -60,6 +64,10 @@ class ImportCommand(BaseCommand):
                 batch = self._import(options, progress)
         except CrmError as error:
             raise CommandError(str(error)) from error
+        except KeyboardInterrupt as error:
+            raise CommandError(f"Stopped: nothing was imported. {_AGAIN}") from error
+        except (DatabaseError, OSError) as error:
+            raise CommandError(f"{_cause(error)} Nothing was imported. {_AGAIN}") from error
         self.stdout.write(_as_json(batch) if options["json"] else _as_table(batch))
         if batch.status == ImportBatch.Status.FAILED:
             raise CommandError(batch.error)
@@ -81,17 +89,38 @@ class ImportCommand(BaseCommand):
             )
 
 
+def _cause(error: Exception) -> str:
+    """Say what went wrong around the import; a database's own words may quote the data."""
+    if isinstance(error, OSError):
+        return f"The file cannot be read or stored: {error.strerror}."
+    return f"The database broke off the import ({type(error).__name__})."
+
+
 @contextmanager
 def _path(name: str) -> Iterator[Path]:
-    """Give the file's path; standard input becomes a file first."""
-    if name != "-":
-        yield Path(name)
+    """Give the file's path; what can be read only once (standard input, a pipe) is stored first.
+
+    Raises:
+        InputError: it does not end within the size that is taken.
+    """
+    path = Path(name)
+    if name != "-" and (not path.exists() or path.is_file() or path.is_dir()):
+        yield path
         return
-    with tempfile.NamedTemporaryFile(prefix="crm-import-") as copy:
-        while block := sys.stdin.buffer.read(1 << 20):
-            copy.write(block)
-        copy.flush()
-        yield Path(copy.name)
+    limit, size = settings.CRM_UPLOAD_MAX_BYTES, 0
+    with tempfile.TemporaryDirectory(prefix="crm-import-") as folder, _input(name) as source:
+        stored = Path(folder) / ("standard input" if name == "-" else path.name)
+        with stored.open("wb") as copy:
+            while block := source.read(1 << 20):
+                size += len(block)
+                if size > limit:
+                    raise InputError(f"The input is larger than {limit:,} bytes.")
+                copy.write(block)
+        yield stored
+
+
+def _input(name: str) -> AbstractContextManager[BinaryIO]:
+    return nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb")
 
 
 @contextmanager

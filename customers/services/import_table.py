@@ -89,7 +89,8 @@ class TablePlan:
                 select *, row_number() over (partition by {self.key} order by line) as n
                 from import_row
             ) as r
-            where {check.condition} and r.line not in (select line from import_refused)
+            where {check.condition}
+                and not exists (select from import_refused as x where x.line = r.line)
         """  # noqa: S608 - built from the plan's constants only
 
     def _state(self) -> str:
@@ -103,7 +104,7 @@ class TablePlan:
             select r.{self.key}, {values}, t.id, t.id is not null and ({differs}) as differs
             from import_row as r
             left join {self.table} as t on t.{self.key} = r.{self.key}
-            where r.line not in (select line from import_refused)
+            where not exists (select from import_refused as x where x.line = r.line)
         """  # noqa: S608 - as above
 
     def _insert(self) -> str:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import structlog
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import DataError, OperationalError, transaction
+from django.db import DataError, IntegrityError, OperationalError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -29,6 +29,7 @@ from customers.services.import_run import RunResult, run
 log = structlog.get_logger(__name__)
 _BLOCK = 1 << 20
 _ATTEMPTS = 4
+_COLUMNS_TOLD = 100
 _DEADLOCK, _SERIALIZATION = "40P01", "40001"
 Status = ImportBatch.Status
 
@@ -153,7 +154,10 @@ def import_file(
     """
     wanted: dict[str, Any] = {"kind": kind, "format": format, "mode": mode, "on_error": on_error}
     given = {key: value for key, value in (options or {}).items() if value}
+    Options.of(given)
     try:
+        if path.stat().st_size > settings.CRM_UPLOAD_MAX_BYTES:
+            raise InputError(f"The file is larger than {settings.CRM_UPLOAD_MAX_BYTES:,} bytes.")
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0)
@@ -206,7 +210,7 @@ def _run(*, batch_id: int, write: bool, progress: Progress | None) -> ImportBatc
         # Given up by a person, or taken over: either way nothing of this run is left.
         ImportBatch.objects.filter(pk=batch_id, status=began).update(status=Status.UPLOADED)
         raise
-    except DataError as error:
+    except (DataError, IntegrityError) as error:
         _failed(batch_id, "The database cannot hold a value of this file.")
         raise InputError("The database cannot hold a value of this file.") from error
     log.info("import finished", batch=batch.pk, status=batch.status, lines=batch.lines)
@@ -259,7 +263,7 @@ def _count(batch: ImportBatch, result: RunResult) -> None:
     batch.summary = {
         **outcome.summary,
         "refused_by_reason": dict(result.refused.most_common()),
-        "ignored_columns": list(result.unknown_columns),
+        "ignored_columns": list(result.unknown_columns[:_COLUMNS_TOLD]),
     }
 
 

@@ -22,6 +22,7 @@ BODY = (
     "product_key", "product_label", "quantity", "unit_price", "discount_amount", "tax_amount",
 )  # fmt: skip
 _LABELS_KEPT = 50_000
+_LABEL_CHARACTERS = 8_000_000
 
 
 @dataclass(slots=True)
@@ -139,7 +140,7 @@ class _OrderParser:
                     self._refuse(number, raw, reason, staged)
             head, run = self._head, self._open_run()
         staged.records = len(lines) + len(staged.refused)
-        if len(items) > _LABELS_KEPT:
+        if len(items) > _LABELS_KEPT or items.characters > _LABEL_CHARACTERS:
             self._give_labels(staged)
         return staged
 
