@@ -35,7 +35,7 @@ _CHART_OPTIONS = {
     },
 }
 # A square this hot gets white digits.
-_DARK = 55
+_DARK = 70
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
