@@ -12,6 +12,8 @@ PostgreSQL's default, gives.
 
 import pgtrigger
 
+from orders.triggers import NEW_ROWS, OLD_ROWS
+
 _CHECK_ONE = """
     PERFORM 1 FROM {parent} AS parent
     WHERE parent.id IN (SELECT new_rows.{column} FROM new_rows)
@@ -54,9 +56,7 @@ _CHECK = (
     + "RETURN NULL;"
 )
 
-# The package has no types for these calls.
-_NEW = pgtrigger.Referencing(new="new_rows")  # type: ignore[no-untyped-call]
-_OLD = pgtrigger.Referencing(old="old_rows")  # type: ignore[no-untyped-call]
+# The package has no types for this call.
 _ID_CHANGES = pgtrigger.UpdateOf("id")  # type: ignore[no-untyped-call]
 
 
@@ -66,7 +66,7 @@ def _check(name: str, operation: pgtrigger.Operation) -> pgtrigger.Trigger:
         level=pgtrigger.Statement,
         when=pgtrigger.After,
         operation=operation,
-        referencing=_NEW,
+        referencing=NEW_ROWS,
         declare=[("missing", "bigint")],
         func=_CHECK,
     )
@@ -87,7 +87,7 @@ def parent_triggers(column: str) -> list[pgtrigger.Trigger]:
             level=pgtrigger.Statement,
             when=pgtrigger.After,
             operation=pgtrigger.Delete,
-            referencing=_OLD,
+            referencing=OLD_ROWS,
             declare=[("used", "bigint")],
             func=_REFUSE_DELETE.format(**names),
         ),

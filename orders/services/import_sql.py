@@ -1,8 +1,8 @@
 """The statements of the orders import, in the order in which they run.
 
-All work on the batch's temporary tables. Those named ``CLASSIFY`` only read real tables; those
-named ``APPLY`` write what was classified. Locks are taken in one order by all writers: customers
-by code, products by key, orders by id, totals by customer.
+All work on the batch's temporary tables. Those up to ``MADE`` only read real tables and count what
+would happen; those from ``NEW_CUSTOMERS`` on write it. Locks are taken in one order by all writers:
+customers by code, products by key, orders by id, totals by customer.
 """
 
 TABLES = {

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = sorted([*ROOT.glob("*/sql"), *ROOT.glob("crm_project/*/sql")])
+FOLDERS = sorted(
+    path
+    for path in [*ROOT.glob("*/sql"), *ROOT.glob("crm_project/*/sql")]
+    if any(path.iterdir())  # git keeps no empty folder; one that was left behind holds nothing
+)
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.parent.name)

@@ -24,7 +24,6 @@ def uploads(settings, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.django_db
-@pytest.mark.skipif(not EXCERPT.exists(), reason="the demo's data is not there")
 def test_the_excerpt_gives_the_known_figures_and_twice_changes_nothing():
     batch, found = figures(EXCERPT)
     assert found == (4086, 15851, "7587541.47")

@@ -105,7 +105,7 @@ class JobAdmin(ReadOnlyAdminMixin, CrmAdmin[Job]):
         variant=ActionVariant.DANGER,
         dialog={
             "title": "Cancel this job?",
-            "description": "It stops at its next step. What was written so far stays.",
+            "description": "It stops within seconds. What it has done so far is rolled back.",
             "form_class": None,
             "form_submit_text": "Cancel the job",
         },
