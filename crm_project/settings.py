@@ -10,10 +10,9 @@ from typing import Any
 
 import django_stubs_ext
 import environ
-import structlog
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 
-from crm_project import embedded
+from crm_project import embedded, logs
 from crm_project.unfold import UNFOLD as UNFOLD
 
 django_stubs_ext.monkeypatch()
@@ -193,6 +192,20 @@ DJANGO_CELERY_BEAT_TZ_AWARE = True
 # A running job whose worker gave no sign for so long is given to another one.
 CRM_JOB_SILENT_SECONDS = env.int("CRM_JOB_SILENT_SECONDS", default=15)
 
+# --- Signals: from the API through the queue into PostgreSQL ---------------------------------
+
+# A Valkey of its own, if wanted: what was acknowledged lies here until it is in PostgreSQL.
+CRM_QUEUE_URL = env.str("CRM_QUEUE_URL", default="") or REDIS_URL
+CRM_QUEUE_PREFIX = env.str("CRM_QUEUE_PREFIX", default="crm:signals")
+# Past either limit new signals get 503; nothing that waits is ever thrown away.
+CRM_QUEUE_MAX_EVENTS = env.int("CRM_QUEUE_MAX_EVENTS", default=2_000_000)
+CRM_QUEUE_MAX_BYTES = env.int("CRM_QUEUE_MAX_BYTES", default=1024**3)
+# Events (not requests) that one token may send when it has no rate of its own.
+CRM_SIGNAL_RATE = env.str("CRM_SIGNAL_RATE", default="20000/s")
+# Whole months that are kept; 0 keeps everything. Receipts never expire.
+CRM_SIGNAL_RETENTION_MONTHS = env.int("CRM_SIGNAL_RETENTION_MONTHS", default=0)
+CRM_RAW_EVENT_RETENTION_MONTHS = env.int("CRM_RAW_EVENT_RETENTION_MONTHS", default=0)
+
 # --- People and their sessions --------------------------------------------------------------
 
 AUTH_USER_MODEL = "common.User"
@@ -323,6 +336,9 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         {"name": "products", "description": "What is sold."},
         {"name": "orders", "description": "Invoices and credit notes with their lines."},
         {"name": "rfm", "description": "Recency, frequency and money: scores and segments."},
+        {"name": "signals", "description": "What customers do, as it happens."},
+        {"name": "contacts", "description": "Messages to and from customers."},
+        {"name": "search", "description": "Customers, products and signals by words."},
         {"name": "imports", "description": "Files on their way in."},
         {"name": "jobs", "description": "Long work and how far it is."},
     ],
@@ -330,49 +346,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 
 # --- Logs -----------------------------------------------------------------------------------
 
-_SHARED_PROCESSORS: list[Any] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_logger_name,
-    structlog.stdlib.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.format_exc_info,
-]
 LOG_LEVEL = env.str("CRM_LOG_LEVEL", default="INFO")
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "json": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "processor": structlog.processors.JSONRenderer(),
-            "foreign_pre_chain": _SHARED_PROCESSORS,
-        },
-        "console": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "processor": structlog.dev.ConsoleRenderer(),
-            "foreign_pre_chain": _SHARED_PROCESSORS,
-        },
-    },
-    "handlers": {
-        "stderr": {
-            "class": "logging.StreamHandler",
-            "formatter": "json" if PRODUCTION else "console",
-        }
-    },
-    "root": {"handlers": ["stderr"], "level": "WARNING"},
-    "loggers": {
-        name: {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False}
-        for name in ("crm_project", "customers", "orders", "analytics", "recommendations")
-    },
-}
-structlog.configure(
-    processors=[
-        *_SHARED_PROCESSORS,
-        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-    ],
-    logger_factory=structlog.stdlib.LoggerFactory(),
-    cache_logger_on_first_use=True,
-)
+LOGGING = logs.configure(level=LOG_LEVEL, as_json=PRODUCTION)
 
 # --- Metrics ---------------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""Reading what systems send: pure parsing and validation, without database and queue."""

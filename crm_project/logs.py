@@ -1,0 +1,55 @@
+"""How log lines look: for machines in production, for people elsewhere."""
+
+from typing import Any
+
+import structlog
+
+_SHARED_PROCESSORS: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+]
+_OURS = ("crm_project", "customers", "orders", "analytics", "recommendations")
+
+
+def configure(*, level: str, as_json: bool) -> dict[str, Any]:
+    """Set structlog up and return Django's ``LOGGING``, so that both write the same lines.
+
+    Args:
+        level: of our own loggers; libraries log warnings and worse.
+        as_json: one JSON object per line, instead of coloured text.
+    """
+    structlog.configure(
+        processors=[*_SHARED_PROCESSORS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    formatter = structlog.stdlib.ProcessorFormatter
+    formats = {
+        "json": structlog.processors.JSONRenderer(),
+        "console": structlog.dev.ConsoleRenderer(),
+    }
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            name: {
+                "()": formatter,
+                "processor": renderer,
+                "foreign_pre_chain": _SHARED_PROCESSORS,
+            }
+            for name, renderer in formats.items()
+        },
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "json" if as_json else "console",
+            }
+        },
+        "root": {"handlers": ["stderr"], "level": "WARNING"},
+        "loggers": {
+            name: {"handlers": ["stderr"], "level": level, "propagate": False} for name in _OURS
+        },
+    }
