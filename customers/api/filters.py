@@ -1,10 +1,12 @@
 from typing import Any
 
+from django.db.models import QuerySet
 from django_filters.rest_framework import filters, filterset
 
 from crm_project.common.api.moments import MomentFilter
-from customers.models import Customer
+from customers.models import Channel, ContactEvent, Customer, Purpose
 from customers.models.customer import CustomerQuerySet
+from customers.selectors.customers import by_code
 
 
 class CustomerFilter(filterset.FilterSet):
@@ -46,3 +48,42 @@ class CustomerFilter(filterset.FilterSet):
         if asked.get("status") or asked.get("include_deleted"):
             return found
         return found.exclude(status=Customer.Status.DELETED)
+
+
+class ContactFilter(filterset.FilterSet):
+    """Filters of the contact list."""
+
+    customer = filters.CharFilter(method="filter_customer", label="The customer's code.")
+    campaign = filters.CharFilter(field_name="campaign__code", label="The campaign's code.")
+    external_id = filters.CharFilter(label="Exactly this id of the sender.")
+    channel = filters.ChoiceFilter(choices=Channel.choices, label="This channel only.")
+    direction = filters.ChoiceFilter(
+        choices=ContactEvent.Direction.choices, label="From us (outbound) or to us (inbound)."
+    )
+    purpose = filters.ChoiceFilter(choices=Purpose.choices, label="Marketing or transactional.")
+    status = filters.ChoiceFilter(choices=ContactEvent.Status.choices, label="This status only.")
+    occurred_after = MomentFilter(
+        field_name="occurred_at", lookup_expr="gte", label="At or after this time."
+    )
+    occurred_before = MomentFilter(
+        field_name="occurred_at", lookup_expr="lt", label="Before this time."
+    )
+
+    def filter_customer(
+        self, rows: QuerySet[ContactEvent], name: str, value: str
+    ) -> QuerySet[ContactEvent]:
+        customer = by_code(value)
+        return rows.filter(customer=customer) if customer else rows.none()
+
+
+class CampaignFilter(filterset.FilterSet):
+    """Filters of the campaign list."""
+
+    channel = filters.ChoiceFilter(choices=Channel.choices, label="This channel only.")
+    purpose = filters.ChoiceFilter(choices=Purpose.choices, label="Marketing or transactional.")
+    starts_after = MomentFilter(
+        field_name="starts_at", lookup_expr="gte", label="At or after this time."
+    )
+    starts_before = MomentFilter(
+        field_name="starts_at", lookup_expr="lt", label="Before this time."
+    )

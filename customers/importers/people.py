@@ -47,7 +47,7 @@ CONTACTS = TableFormat(
                 "status",
                 ("sent", "delivered", "opened", "clicked", "bounced", "failed", "received"),
             ),
-            about="else sent",
+            about="else sent; received where it is inbound",
         ),
         Field("campaign", a_text("campaign", 50), about="code of a campaign that exists"),
     )

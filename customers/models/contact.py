@@ -130,6 +130,8 @@ class ContactEvent(models.Model):
         indexes = [
             # Serves the customer page and the silence window (seed 002, ix_contact_customer_date).
             models.Index(fields=["customer", "-occurred_at"], name="contact_customer_newest"),
+            # Serves the API's list, newest first, page by page.
+            models.Index(fields=["-occurred_at", "-id"], name="contact_newest"),
         ]
 
     def __str__(self) -> str:

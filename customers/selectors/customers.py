@@ -1,5 +1,7 @@
 """Finding customers."""
 
+from collections.abc import Collection
+
 from customers.models import Customer, CustomerAlias
 
 
@@ -12,3 +14,11 @@ def by_code(code: str) -> Customer | None:
         return customer
     alias = CustomerAlias.objects.filter(code=code).select_related("customer").first()
     return alias.customer if alias else None
+
+
+def ids_by_code(codes: Collection[str]) -> dict[str, int]:
+    """Return the ids of the customers who have these codes now, or had them once."""
+    found = dict(CustomerAlias.objects.filter(code__in=codes).values_list("code", "customer_id"))
+    # A code in use wins over an old one.
+    found.update(Customer.objects.filter(code__in=codes).values_list("code", "pk"))
+    return found

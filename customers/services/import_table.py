@@ -154,6 +154,7 @@ _CUSTOMER = (
     " (select a.customer_id from customers_customeralias as a where a.code = r.customer_code))"
 )
 _CAMPAIGN = "(select k.id from customers_campaign as k where k.code = r.campaign)"
+_USUAL_STATUS = "case when s.direction = 'inbound' then 'received' else 'sent' end"
 CONTACTS_PLAN = TablePlan(
     table="customers_contactevent",
     key="external_id",
@@ -163,7 +164,7 @@ CONTACTS_PLAN = TablePlan(
         Target("channel", "text", "channel"),
         Target("direction", "text", "direction", "'outbound'"),
         Target("purpose", "text", "purpose", "'marketing'"),
-        Target("status", "text", "status", "'sent'"),
+        Target("status", "text", "status", _USUAL_STATUS),
         Target("campaign", "text", "campaign_id", "null", finds=_CAMPAIGN),
     ),
     constants={"created_at": "now()"},

@@ -124,6 +124,17 @@ class TestScopes:
         assert api.get(f"jobs/{own.pk}").status_code == 200
         assert api.get(f"jobs/{foreign.pk}").status_code == 404
 
+    def test_jobs_are_paged_by_their_ids(self, api):
+        jobs = JobFactory.create_batch(3, created_by=api.user)
+
+        seen, path = [], "jobs?limit=2"
+        while path:
+            page = api.get(path).json()
+            seen += [row["id"] for row in page["results"]]
+            path = (page["next"] or "").partition("/api/v1/")[2]
+
+        assert seen == sorted((str(job.pk) for job in jobs), reverse=True)
+
 
 class TestStaff:
     def test_a_session_follows_the_model_permissions(self, client, staff_user):

@@ -94,6 +94,33 @@ class TestContacts:
             "spring",
         )
 
+    def test_what_comes_in_was_received(self):
+        CustomerFactory(code="C1")
+        header = self.HEADER.replace("campaign", "direction,status")
+        take(
+            "contacts",
+            header,
+            "m1,C1,2024-01-02,phone,inbound,",
+            "m2,C1,2024-01-02,email,,bounced",
+            "m3,C1,2024-01-02,email,outbound,",
+        )
+        events = ContactEvent.objects.order_by("external_id")
+        assert [event.status for event in events] == ["received", "bounced", "sent"]
+
+    def test_a_report_changes_the_status_and_leaves_the_rest(self):
+        CustomerAliasFactory(code="OLD", customer__code="C1")
+        CampaignFactory(code="spring")
+        take("contacts", self.HEADER, "m1,OLD,2024-01-02T10:00:00Z,email,spring")
+        header = self.HEADER.replace("campaign", "status")
+        batch = take("contacts", header, "m1,C1,2024-01-02T10:00:00Z,email,opened")
+        assert counts(batch) == (1, 0, 1, 0, 0, 0)
+        event = ContactEvent.objects.get()
+        assert (event.status, event.campaign.code, event.customer.code) == (
+            "opened",
+            "spring",
+            "C1",
+        )
+
     @pytest.mark.parametrize(
         ("line", "reason"),
         [

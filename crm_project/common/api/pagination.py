@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model, Q, QuerySet
@@ -260,7 +261,9 @@ def _beyond(fields: Sequence[str], values: Sequence[Any]) -> Q:
 
 
 def _plain(value: Any) -> Any:
-    return {"t": value.isoformat()} if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return {"t": value.isoformat()}
+    return str(value) if isinstance(value, UUID) else value
 
 
 def _typed(value: Any) -> Any:

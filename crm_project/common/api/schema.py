@@ -10,6 +10,7 @@ from rest_framework.permissions import AllowAny
 from crm_project.common.api.errors import MEDIA_TYPE
 from crm_project.common.api.filters import ordering_parameters
 from crm_project.common.api.pagination import parameter
+from crm_project.common.api.permissions import several
 from crm_project.common.api.serializers import Sparse
 from crm_project.common.api.views import CrmView
 
@@ -106,17 +107,18 @@ class ProblemAutoSchema(AutoSchema):
         return getattr(self.view, "action", "") in known
 
     def get_description(self) -> str:  # type: ignore[override] # as drf-spectacular calls it
-        scope = self._scope()
+        scopes = " or ".join(f"`{scope}`" for scope in self._scopes())
         text = super().get_description() or ""
-        return f"{text}\n\nScope: `{scope}`".strip() if scope else text
+        return f"{text}\n\nScope: {scopes}".strip() if scopes else text
 
     def get_extensions(self) -> dict[str, Any]:
-        scope = self._scope()
-        return {"x-required-scope": scope} if scope else {}
+        """Name the scope; where one of several is enough, all of them."""
+        scopes = self._scopes()
+        return {"x-required-scope": scopes[0] if len(scopes) == 1 else [*scopes]} if scopes else {}
 
-    def _scope(self) -> str:
+    def _scopes(self) -> tuple[str, ...]:
         scopes = getattr(self.view, "required_scopes", {})
-        return str(scopes.get(getattr(self.view, "action", None), ""))
+        return several(scopes.get(getattr(self.view, "action", None), ""))
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction=direction)

@@ -23,8 +23,9 @@ SERVER_TIME = "X-Server-Time"
 class CrmView(APIView):
     """Counts every request, also refused ones; knows its parameters; honours Idempotency-Key."""
 
-    required_scopes: Mapping[str, str] = {}
-    staff_permissions: Mapping[str, str] = {}
+    # By action. Of several, one is enough.
+    required_scopes: Mapping[str, str | tuple[str, ...]] = {}
+    staff_permissions: Mapping[str, str | tuple[str, ...]] = {}
     # Query parameters of actions other than list and retrieve.
     extra_parameters: Mapping[str, tuple[str, ...]] = {}
     metadata_class = None
