@@ -5,13 +5,23 @@ from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
+from uuid import RFC_4122, UUID
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.ingest.made import Bought, Window, body, made_events, made_world
+from analytics.ingest.events import parse
+from analytics.ingest.made import (
+    Bought,
+    Window,
+    body,
+    envelopes,
+    made_events,
+    made_world,
+    wrap,
+)
 from analytics.ingest.made.clock import DAY, HOUR, SECOND, days, shares
 from analytics.ingest.made.world import World
 
@@ -241,3 +251,42 @@ def test_days_cover_the_window_without_a_gap(length, hours):
     assert found[0].since == window.since
     assert found[-1].until == window.until
     assert all(a.until == b.since for a, b in pairwise(found))
+
+
+def test_every_envelope_is_understood_and_says_what_was_made(month):
+    for made, envelope in zip(month, wrap(month), strict=True):
+        event = parse(envelope)
+
+        assert (event.event_type, event.customer_ref) == (made.event_type, made.customer)
+        assert (event.product_ref, event.message_id) == (made.product, made.message_id)
+        assert (event.occurred_at, event.source) == (made.occurred_at, "generated")
+        assert event.historical
+        assert envelope.received_at == made.arrives_at
+
+
+def test_envelopes_are_repeatable_and_their_ids_unique_and_of_their_millisecond():
+    first, again = list(envelopes(3000, seed=3)), list(envelopes(3000, seed=3))
+
+    assert first == again
+    assert len({envelope.id for envelope in first}) == 3000
+    for envelope in first:
+        number = UUID(bytes=envelope.id)
+        assert (number.version, number.variant) == (7, RFC_4122)
+        assert number.int >> 80 == envelope.received_at // 1000
+
+
+def test_a_salt_changes_the_ids_and_nothing_else():
+    events = list(made_events(50, world=WORLD, window=MONTH))
+
+    plain, salted = list(wrap(events)), list(wrap(events, salt=b"1"))
+
+    assert {one.id for one in plain}.isdisjoint(one.id for one in salted)
+    assert [one.body for one in plain] == [one.body for one in salted]
+
+
+def test_a_business_tells_what_raises_the_score(month):
+    events = [parse(one) for one in wrap(month)]
+
+    booked = [event for event in events if event.event_type == "meeting_booked"]
+    assert any((event.response_time_hours or 99) < 24 for event in booked)
+    assert any((event.interaction_count or 0) > 3 for event in booked)

@@ -12,6 +12,7 @@ at the hours at which a shop is visited; then some of what they say arrives late
 """
 
 from analytics.ingest.made.clock import Window
+from analytics.ingest.made.posting import envelopes, wrap
 from analytics.ingest.made.stream import MadeEvent, made_events
 from analytics.ingest.made.world import Bought, Goods, World, made_world
 from analytics.ingest.made.writing import SOURCE, body
@@ -24,6 +25,8 @@ __all__ = [
     "Window",
     "World",
     "body",
+    "envelopes",
     "made_events",
     "made_world",
+    "wrap",
 ]

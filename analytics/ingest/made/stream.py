@@ -16,6 +16,8 @@ from analytics.ingest.made.world import Bought, World
 
 MAIL_SHARE = 0.5
 """Of the events of a day with a mailing, so much comes from the mailing."""
+ORDER_SHARE = 0.4
+"""Of a day's events, at most about so much leads up to given orders; more of them are left out."""
 LATE_STORY, LATE_EVENT, REPEATED = 0.02, 0.01, 0.012
 """Shares: of stories whose device was offline, of events held up, of events sent once more."""
 LATEST = 72 * HOUR
@@ -35,6 +37,7 @@ class MadeEvent(msgspec.Struct, frozen=True, gc=False):
     product: str
     message_id: str
     data: dict[str, Any]
+    repeated: bool = False
 
 
 def made_events(count: int, *, world: World, window: Window, seed: int = 0) -> Iterator[MadeEvent]:
@@ -88,16 +91,20 @@ class _Desk:
     def write(self, day: Day, quota: int, orders: Sequence[Bought]) -> None:
         """Tell stories of this day until they make up exactly ``quota`` events."""
         self.today, end = day.since, len(self.on_its_way) + quota
-        for order in orders:
-            story = stories.before_order(self.teller, order)
-            if len(self.on_its_way) + len(story) > end:
-                break
-            self._take(story, end)
+        for order in self._some(orders, at_most=quota * ORDER_SHARE):
+            self._take(stories.before_order(self.teller, order), end)
         mails = len(self.on_its_way) + int((end - len(self.on_its_way)) * MAIL_SHARE)
         while day.mailing_at and len(self.on_its_way) < mails:
             self._take(stories.mail(self.teller, day.mailing_at, self._campaign(day)), mails)
         while len(self.on_its_way) < end:
             self._take(stories.usual(self.teller, day.moment(self.teller.chance)), end)
+
+    def _some(self, orders: Sequence[Bought], *, at_most: float) -> Iterator[Bought]:
+        """Yield orders by chance, so that their stories make up about so many events."""
+        events = sum(3 * len(order.lines) for order in orders)
+        for order in orders:
+            if self.teller.chance.random() * events < at_most:
+                yield order
 
     def arrived(self, *, before: int) -> Iterator[MadeEvent]:
         """Yield what has arrived by then, and forget it."""
@@ -141,7 +148,7 @@ class _Desk:
         """Send it once more: the sender did not hear our answer, or lost its memory."""
         wait = self._delay() if self.teller.chance.random() < 0.2 else self.teller.pause(20)
         again = min(event.arrives_at + wait, self.window.until)
-        return msgspec.structs.replace(event, arrives_at=again)
+        return msgspec.structs.replace(event, arrives_at=again, repeated=True)
 
     def _delay(self) -> int:
         return min(int(self.teller.chance.expovariate(1 / 6) * HOUR) + SECOND, LATEST)

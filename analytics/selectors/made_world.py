@@ -1,0 +1,104 @@
+"""The shop as it is, as the world of made signals."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from itertools import groupby
+
+from django.conf import settings
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
+
+from analytics.ingest.made import Bought, Goods, World, made_world
+from customers.models import Customer
+from orders.models import Order, OrderItem, Product
+
+GOODS = 1000
+LINES = 3
+"""Of an order, so many of its dearest lines become purchases."""
+_NO_PRICE = Decimal("9.95")
+
+
+def world_of_shop(
+    *, customers: int, orders_since: datetime | None = None, orders_until: datetime | None = None
+) -> World:
+    """Return the customers and articles of the database, the busiest first.
+
+    Where there are fewer than ``customers``, made ones fill up: signals of theirs stay without a
+    customer. With both times, purchases are those of the real orders between them (half-open) by
+    these customers; without, or where there are none, purchases are made up.
+    """
+    codes = _customers(customers)
+    goods = _goods()
+    made = made_world(customers=customers - len(codes))
+    orders: tuple[Bought, ...] = ()
+    if orders_since is not None and orders_until is not None:
+        orders = tuple(_orders(set(codes), orders_since, orders_until))
+    return World(
+        customers=(*codes, *made.customers),
+        goods=goods or made.goods,
+        orders=orders,
+        currency=settings.CRM_CURRENCY,
+    )
+
+
+def _customers(limit: int) -> list[str]:
+    busiest = Customer.objects.filter(status=Customer.Status.ACTIVE, is_test=False)
+    return list(
+        busiest.order_by(F("totals__order_count").desc(nulls_last=True), "pk").values_list(
+            "code", flat=True
+        )[:limit]
+    )
+
+
+def _goods() -> tuple[Goods, ...]:
+    products = Product.objects.recommendable().order_by(
+        F("popularity").desc(nulls_last=True), "-price", "pk"
+    )
+    rows = products.values_list("key", "label", "price")[:GOODS]
+    return tuple(
+        Goods(key, label, _NO_PRICE if price is None else price) for key, label, price in rows
+    )
+
+
+def _orders(codes: set[str], since: datetime, until: datetime) -> Iterator[Bought]:
+    rank = Window(
+        RowNumber(), partition_by=F("order_id"), order_by=[F("net_amount").desc(), F("ordinal")]
+    )
+    items = (
+        OrderItem.objects.filter(
+            order__kind=Order.Kind.SALE,
+            order__status__in=Order.COUNTED,
+            order__ordered_at__gte=since,
+            order__ordered_at__lt=until,
+            order__customer__isnull=False,
+            product__kind=Product.Kind.PRODUCT,
+        )
+        .annotate(rank=rank)
+        .filter(rank__lte=LINES)
+        .order_by("order__ordered_at", "order_id", "ordinal")
+        .select_related("order__customer", "product")
+    )
+    for order, lines in groupby(items.iterator(), key=lambda item: item.order):
+        if order.customer is not None and order.customer.code in codes:
+            yield _bought(order, order.customer.code, list(lines))
+
+
+def _bought(order: Order, customer: str, lines: list[OrderItem]) -> Bought:
+    return Bought(
+        customer=customer,
+        at=int(order.ordered_at.timestamp()) * 1_000_000,
+        number=order.number,
+        lines=tuple(
+            (
+                Goods(line.product.key, line.product.label, _price(line)),
+                max(1, int(line.quantity)),
+                line.net_amount.quantize(Decimal("0.01")),
+            )
+            for line in lines
+        ),
+    )
+
+
+def _price(line: OrderItem) -> Decimal:
+    return line.unit_price.quantize(Decimal("0.01"))
