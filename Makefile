@@ -14,10 +14,10 @@ AS_IN_PRODUCTION = CRM_ENV=production DJANGO_ALLOWED_HOSTS=crm.example.com \
 	DATABASE_URL=postgres://crm@db.invalid/crm REDIS_URL=redis://valkey.invalid/0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench run fmt requirements clean
+.PHONY: help demo test test-slow lint bench run fmt requirements clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/demo.stamp ## Load real orders, score them, print what was found and serve it (SERVE=0: do not serve)
 	@$(PY) manage.py demo $(DEMO_ARGS)
@@ -27,6 +27,10 @@ run: .venv/demo.stamp ## Serve the web pages with a worker and the scheduler unt
 
 test: .venv/dev.stamp ## Run the tests (ARGS="-k rfm" chooses)
 	$(PY) -m pytest $(ARGS)
+
+test-slow: .venv/dev.stamp ## Run the proofs that take minutes: kills, power cuts, bad networks (docs/proofs.md)
+	@sh tests/proofs/install.sh
+	$(PY) -m pytest -m slow_proof tests/proofs $(ARGS)
 
 lint: .venv/dev.stamp ## Check format, style, imports, types, SQL, templates, migrations, settings
 	$(PY) -m ruff format --check . && $(PY) -m ruff check .
