@@ -21,7 +21,7 @@ SEEN_BY_THE_CALLER = {Fate.BUSY: 503, Fate.BUSY_AFTER: 502, Fate.TWICE: 202}
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self):  # noqa: N802 - the name that http.server calls
+    def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if len(body) == int(self.headers["Content-Length"]):
             self.server.seen.append(body)
