@@ -34,7 +34,7 @@ class Made:
     events: int = 0
     repeated: int = 0
     late: int = 0
-    types: Counter[str] = field(default_factory=Counter)
+    types: dict[str, int] = field(default_factory=dict)
     first_at: datetime | None = None
     last_at: datetime | None = None
     stored: int = 0
@@ -51,7 +51,8 @@ class Made:
         self.repeated += sum(event.repeated for event in events)
         late = LATE / timedelta(microseconds=1)
         self.late += sum(event.arrives_at - event.occurred_at > late for event in events)
-        self.types.update(event.event_type for event in events)
+        for kind, count in Counter(event.event_type for event in events).items():
+            self.types[kind] = self.types.get(kind, 0) + count
 
 
 def generate_signals(
@@ -111,11 +112,15 @@ def send(
     path: Path | None = None,
     progress: Progress | None = None,
 ) -> Made:
-    """Send made events in batches and count them."""
+    """Send made events in batches and count them. Raises ``CrmError`` when they are not taken."""
     made, begun, stream = Made(), time.monotonic(), iter(events)
     with sink(to, path=path) as take:
         while batch := list(islice(stream, BATCH)):
-            taken = take(batch)
+            try:
+                taken = take(batch)
+            except CrmError as error:
+                sent = f"{made.events:,} of {total:,} events were sent before."
+                raise CrmError(f"{error} {sent}") from error
             made.count(batch)
             made.stored += taken.stored
             made.duplicate += taken.duplicate

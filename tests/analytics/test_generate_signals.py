@@ -1,0 +1,190 @@
+"""The command makes signals of the shop's customers and sends them where it is told."""
+
+import gzip
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from io import StringIO
+from uuid import uuid4
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from analytics.ingest.chunk import decode
+from analytics.ingest.made import SOURCE
+from analytics.selectors.made_world import world_of_shop
+from analytics.selectors.signal_queue import queue_stats
+from analytics.services import made_sinks, signal_queue
+from tests.factories import CustomerFactory, OrderFactory, OrderItemFactory, ProductFactory
+
+UNTIL = datetime(2026, 3, 4, 12, tzinfo=UTC)
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*args):
+    out = StringIO()
+    call_command("generate_signals", *args, stdout=out)
+    return out.getvalue()
+
+
+def counts(*args):
+    return json.loads(run("--json", "--until", "2026-03-04T12:00:00+00:00", *args))
+
+
+def test_a_dry_run_counts_and_sends_nothing():
+    made = counts("--events", "300", "--days", "5", "--dry-run")
+
+    assert made["events"] == sum(made["types"].values()) == 300
+    assert made["stored"] == 0
+    assert made["first_at"] >= "2026-02-27"
+    assert made["last_at"] <= "2026-03-04T12:00"
+
+
+def test_the_same_seed_and_time_write_the_same_file(tmp_path):
+    for name in ("a.ndjson.gz", "b.ndjson.gz"):
+        counts("--events", "200", "--to", "file", "--file", str(tmp_path / name))
+
+    assert (tmp_path / "a.ndjson.gz").read_bytes() == (tmp_path / "b.ndjson.gz").read_bytes()
+    with gzip.open(tmp_path / "a.ndjson.gz", "rt", encoding="utf-8") as lines:
+        events = [json.loads(line) for line in lines]
+    assert len(events) == 200
+    assert {event["source"] for event in events} == {SOURCE}
+
+
+def test_a_file_needs_a_name_and_a_folder_that_is_there(tmp_path):
+    with pytest.raises(CommandError, match="Name the file"):
+        counts("--to", "file")
+    with pytest.raises(CommandError, match="No such file"):
+        counts("--to", "file", "--file", str(tmp_path / "none" / "x"))
+
+
+def test_the_table_says_what_was_made():
+    shown = run("--events", "100", "--dry-run")
+
+    assert "type: view" in shown
+    assert "100" in shown
+
+
+@pytest.mark.parametrize("arguments", [["--customers", "0"], ["--days", "0"], ["--events", "-1"]])
+def test_what_makes_no_sense_is_refused(arguments):
+    with pytest.raises(CommandError, match="at least one"):
+        run("--dry-run", *arguments)
+
+
+class TestWorld:
+    def test_the_busiest_customers_come_first_and_made_ones_fill_up(self):
+        quiet, busy = CustomerFactory(), CustomerFactory()
+        CustomerFactory(is_test=True)
+        OrderFactory(customer=busy)
+
+        world = world_of_shop(customers=4)
+
+        assert world.customers[:2] == (busy.code, quiet.code)
+        assert len(set(world.customers)) == 4
+
+    def test_goods_are_those_that_may_be_recommended(self):
+        product = ProductFactory(price=None)
+        ProductFactory(kind="charge")
+
+        (goods,) = world_of_shop(customers=1).goods
+
+        assert (goods.key, goods.label) == (product.key, product.label)
+        assert goods.price > 0
+
+    def test_without_a_catalogue_there_are_made_goods(self):
+        assert world_of_shop(customers=1).goods
+
+    def test_orders_are_counted_sales_of_the_window_with_their_dearest_lines(self):
+        customer = CustomerFactory()
+        dear = [ProductFactory() for _ in range(4)]
+        order = OrderFactory(customer=customer, ordered_at=UNTIL - timedelta(days=1))
+        for place, product in enumerate(dear, start=1):
+            OrderItemFactory(order=order, ordinal=place, product=product, unit_price=place)
+        for changes in (
+            {"ordered_at": UNTIL},
+            {"status": "cancelled"},
+            {"kind": "return"},
+            {"customer": None},
+        ):
+            OrderFactory(
+                items=1, **{"customer": customer, "ordered_at": order.ordered_at, **changes}
+            )
+
+        since = UNTIL - timedelta(days=2)
+        world = world_of_shop(customers=5, orders_since=since, orders_until=UNTIL)
+
+        (bought,) = world.orders
+        assert (bought.customer, bought.number) == (customer.code, order.number)
+        assert bought.at == int(order.ordered_at.timestamp()) * 1_000_000
+        assert [goods.key for goods, _, _ in bought.lines] == [one.key for one in dear[1:]]
+        assert [(quantity, amount) for _, quantity, amount in bought.lines] == [
+            (2, Decimal("4.00")),
+            (2, Decimal("6.00")),
+            (2, Decimal("8.00")),
+        ]
+
+    def test_orders_of_customers_beyond_the_number_are_left_out(self):
+        for _ in range(2):
+            OrderFactory(items=1, ordered_at=UNTIL - timedelta(days=1))
+
+        since = UNTIL - timedelta(days=2)
+        world = world_of_shop(customers=1, orders_since=since, orders_until=UNTIL)
+
+        assert len(world.orders) == 1
+
+
+def test_with_orders_what_is_bought_is_what_was_bought(tmp_path):
+    order = OrderFactory(items=2, ordered_at=UNTIL - timedelta(days=2))
+
+    file = tmp_path / "events.ndjson"
+    counts("--orders", "--events", "3000", "--to", "file", "--file", str(file))
+
+    events = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    bought = {e["message_id"]: e for e in events if e["event_type"] == "purchase"}.values()
+    assert {event["signal_data"]["order"] for event in bought} == {order.number}
+    assert {event["customer_id"] for event in bought} == {order.customer.code}
+    assert sum(Decimal(str(e["signal_data"]["amount"])) for e in bought) == order.net_amount
+
+
+class TestQueue:
+    @pytest.fixture(autouse=True)
+    def queue(self, settings):
+        settings.CRM_QUEUE_PREFIX = f"test:{uuid4().hex}"
+        yield
+        for name in signal_queue.client().scan_iter(f"{settings.CRM_QUEUE_PREFIX}*"):
+            signal_queue.client().delete(name)
+
+    def test_signals_wait_there_for_a_worker_as_received_now(self, settings):
+        before = time.time_ns() // 1000
+
+        counts("--events", "4500", "--to", "queue")
+
+        entries = signal_queue.client().xrange(settings.CRM_QUEUE_PREFIX)
+        chunks = [decode(fields[b"c"]) for _, fields in entries]
+        assert [len(chunk) for chunk in chunks] == [2000, 2000, 500]
+        received = [envelope.received_at for chunk in chunks for envelope in chunk]
+        assert before <= min(received) <= max(received) <= time.time_ns() // 1000
+        assert queue_stats().depth == 4500
+
+    def test_a_queue_without_room_takes_nothing_more_and_says_so(self, settings, monkeypatch):
+        settings.CRM_QUEUE_MAX_EVENTS = 2500
+        monkeypatch.setattr(made_sinks, "PATIENCE_SECONDS", 0.3)
+
+        with pytest.raises(CommandError, match="2,000 of 4,500 events were sent"):
+            counts("--events", "4500", "--to", "queue")
+
+        assert queue_stats().depth == 2000
+
+
+def test_production_is_left_alone_unless_somebody_insists(settings, tmp_path):
+    settings.PRODUCTION = True
+    file = ["--events", "10", "--to", "file", "--file", str(tmp_path / "x")]
+
+    assert counts("--events", "10", "--dry-run")["events"] == 10
+    with pytest.raises(CommandError, match="production"):
+        counts(*file)
+    with pytest.raises(CommandError, match="production"):
+        run("--clear")
+    assert counts("--yes", *file)["events"] == 10
