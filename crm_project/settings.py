@@ -202,6 +202,12 @@ CRM_QUEUE_MAX_EVENTS = env.int("CRM_QUEUE_MAX_EVENTS", default=2_000_000)
 CRM_QUEUE_MAX_BYTES = env.int("CRM_QUEUE_MAX_BYTES", default=1024**3)
 # Events (not requests) that one token may send when it has no rate of its own.
 CRM_SIGNAL_RATE = env.str("CRM_SIGNAL_RATE", default="20000/s")
+# About so many events a worker stores in one transaction.
+CRM_SIGNAL_BATCH = env.int("CRM_SIGNAL_BATCH", default=4_000)
+# So many of these a worker process prepares and stores at the same time.
+CRM_SIGNAL_THREADS = env.int("CRM_SIGNAL_THREADS", default=2)
+# A worker stops when the database refuses so many events one after the other: not their fault.
+CRM_QUARANTINE_IN_A_ROW = env.int("CRM_QUARANTINE_IN_A_ROW", default=100)
 # Whole months that are kept; 0 keeps everything. Receipts never expire.
 CRM_SIGNAL_RETENTION_MONTHS = env.int("CRM_SIGNAL_RETENTION_MONTHS", default=0)
 CRM_RAW_EVENT_RETENTION_MONTHS = env.int("CRM_RAW_EVENT_RETENTION_MONTHS", default=0)

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import redis
-from django.apps import apps
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
 from analytics import signal_scripts
+from analytics.models import QuarantinedEvent
 from analytics.selectors.signal_receipts import Receipt, Where, receipt
 from analytics.signal_stream import GROUP, QueueError, client, durability, key
 
@@ -118,9 +118,8 @@ def open_quarantined() -> int | None:
     try:
         # A savepoint: a failing query must not spoil a surrounding transaction.
         with transaction.atomic():
-            model = apps.get_model("analytics", "QuarantinedEvent")
-            return model._default_manager.filter(resolved_at=None).count()
-    except (DatabaseError, LookupError):
+            return QuarantinedEvent.objects.open().count()
+    except DatabaseError:
         return None
 
 

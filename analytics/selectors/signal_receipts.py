@@ -8,12 +8,18 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 import redis
 
 from analytics import signal_scripts
+from analytics.ingest import chunk, events, identity
+from analytics.ingest.envelope import Envelope
+from analytics.models import QuarantinedEvent, RawEvent, Signal, SignalReceipt
 from analytics.signal_stream import QueueUnavailable, client, in_words, key
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Where(StrEnum):
@@ -78,14 +84,60 @@ def _received_at(id: UUID) -> datetime | None:
     if id.version != 7:
         return None
     try:
-        return datetime.fromtimestamp(0, tz=UTC) + timedelta(milliseconds=id.int >> 80)
+        return _EPOCH + timedelta(milliseconds=id.int >> 80)
     except OverflowError:
         return None
 
 
 def _in_database(id: UUID, received: datetime) -> Receipt | None:
-    """Not before the tables are there."""
-    return None
+    # Both bounds, so that one month of the log is looked into, by its key.
+    at = {"received_at__gte": received, "received_at__lt": received + timedelta(milliseconds=1)}
+    raw = RawEvent.objects.filter(id=id, **at).first()
+    if raw is None:
+        return None
+    status, told = Where(raw.outcome), dict[str, Any]()
+    if status is Where.QUARANTINED:
+        event = QuarantinedEvent.objects.get(id=id)
+        status = Where(event.resolution or Where.QUARANTINED)
+        if status in {Where.QUARANTINED, Where.DISCARDED}:
+            told["reason"] = event.reason
+    if status is Where.DUPLICATE:
+        told["duplicate_of"] = _first_of(raw)
+    if status is Where.STORED:
+        stored = Signal.objects.filter(id=id).values_list("created_at", flat=True).first()
+        told |= {"signal_id": id, "stored_at": stored}
+    return Receipt(id=id, status=status, received_at=raw.received_at, token=raw.token, **told)
+
+
+def _first_of(raw: RawEvent) -> UUID | None:
+    """Return the event that came first with the same message id."""
+    event = events.parse(envelope_of(raw))
+    key = identity.digest(event.source, event.message_id)
+    return SignalReceipt.objects.filter(digest=key).values_list("event_id", flat=True).first()
+
+
+def envelope_of(row: RawEvent | QuarantinedEvent) -> Envelope:
+    """Return the event as it was received, from the log of it."""
+    return Envelope(
+        id=row.id.bytes,
+        received_at=_micros(row.received_at),
+        source=row.source,
+        token=row.token,
+        shape=row.shape,
+        hint=row.hint,
+        sent_at=row.sent_at,
+        body=bytes(row.body),
+        may_identify=row.may_identify,
+    )
+
+
+def _micros(moment: datetime) -> int:
+    """Return microseconds since 1970, exactly.
+
+    >>> _micros(datetime(1970, 1, 1, 0, 0, 1, 5, tzinfo=UTC))
+    1000005
+    """
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def _in_queue(id: UUID, received: datetime) -> Receipt | None:
@@ -110,10 +162,8 @@ def _in_queue(id: UUID, received: datetime) -> Receipt | None:
 
 
 def _queued(id: UUID, held: bytes) -> Receipt | None:
-    from analytics.ingest import chunk  # noqa: PLC0415
-
     for envelope in chunk.decode(held):
         if envelope.id == id.bytes:
-            at = datetime.fromtimestamp(0, tz=UTC) + timedelta(microseconds=envelope.received_at)
+            at = _EPOCH + timedelta(microseconds=envelope.received_at)
             return Receipt(id=id, status=Where.QUEUED, received_at=at, token=envelope.token)
     return None

@@ -1,0 +1,150 @@
+"""Store a batch whatever is in it: one bad event goes to quarantine, all others are stored.
+
+What is the sender's fault (the event cannot be read) or the event's (the database refuses
+exactly this one) is quarantined. What is the machine's fault (a server away, a deadlock, a full
+disk, a missing table) is raised, so that the caller tries the whole batch again: storing is
+idempotent.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+import structlog
+from django.conf import settings
+from django.db import Error as DjangoDatabaseError
+from django.db import transaction
+
+from analytics.ingest import events
+from analytics.ingest.envelope import Envelope
+from analytics.ingest.refusals import Refused
+from analytics.services.signal_consumer import Counts
+from analytics.services.signal_store import Poison, Stored, quarantine, store
+from crm_project.common.exceptions import CrmError
+
+logger = structlog.get_logger(__name__)
+
+QUARANTINE_AT_ONCE = 200
+
+_EVENTS_OWN_FAULT = ("21", "22", "23", "54")
+"""Classes of SQLSTATE that one event's values can cause: cardinality, data, integrity, limits."""
+
+
+class SystematicFailureError(CrmError):
+    """One event after the other is refused by the database: that is not the events' fault."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Stores batches, and notices when the events are not to blame.
+
+    ``in_a_row`` counts events that the database refused since the last one that it took. Events
+    that cannot be read do not count: any sender can send as many of those as it likes.
+    """
+
+    in_a_row: int = 0
+    most_in_a_row: int = field(default_factory=lambda: settings.CRM_QUARANTINE_IN_A_ROW)
+
+    def store(self, envelopes: Sequence[Envelope]) -> Counts:
+        """Store or quarantine every envelope.
+
+        Raises ``SystematicFailureError``, and what the database raises when it is at fault;
+        then some of the envelopes may have been stored, and all can be given again.
+        """
+        if not envelopes:
+            return Counts()
+        try:
+            done = self._store(envelopes)
+        except Poison as poison:
+            return self._without_refused(envelopes, poison)
+        except Exception as error:
+            if is_machines_fault(error):
+                raise
+            return self._split(envelopes, error)
+        self.in_a_row = 0
+        return Counts(stored=done.stored, duplicate=done.duplicate, redelivered=done.redelivered)
+
+    def _store(self, envelopes: Sequence[Envelope]) -> Stored:
+        return store(envelopes)
+
+    def _put_away(self, envelope: Envelope, code: str, reason: str) -> Counts:
+        return put_away(envelope, code, reason)
+
+    def _without_refused(self, envelopes: Sequence[Envelope], poison: Poison) -> Counts:
+        """Read all of them once, put what cannot be read into quarantine, store the rest."""
+        refused = {
+            index: refusal
+            for index, envelope in enumerate(envelopes)
+            if (refusal := _refusal(envelope)) is not None
+        }
+        refused.setdefault(poison.index, (poison.code, poison.detail))
+        bad = [(envelopes[index], *why) for index, why in refused.items()]
+        counts = Counts()
+        for start in range(0, len(bad), QUARANTINE_AT_ONCE):
+            with transaction.atomic():
+                for envelope, code, reason in bad[start : start + QUARANTINE_AT_ONCE]:
+                    counts.add(self._put_away(envelope, code, reason))
+        logger.warning("signals_quarantined", events=len(bad), code=poison.code)
+        good = [one for index, one in enumerate(envelopes) if index not in refused]
+        counts.add(self.store(good))
+        return counts
+
+    def _split(self, envelopes: Sequence[Envelope], error: Exception) -> Counts:
+        """Store each half; what still fails alone is the poison."""
+        if len(envelopes) == 1:
+            return self._refuse(envelopes[0], error)
+        middle = len(envelopes) // 2
+        counts = self.store(envelopes[:middle])
+        counts.add(self.store(envelopes[middle:]))
+        return counts
+
+    def _refuse(self, envelope: Envelope, error: Exception) -> Counts:
+        if self.in_a_row >= self.most_in_a_row:
+            message = (
+                f"{self.in_a_row} events in a row were refused by the database or by a mistake in "
+                f"the program ({what(error)}). They lie in quarantine; nothing was lost. Put the "
+                "cause right, start the worker again, and replay the quarantine."
+            )
+            raise SystematicFailureError(message) from error
+        self.in_a_row += 1
+        logger.error("signal_quarantined", code="not_storable", why=what(error))
+        return self._put_away(envelope, "not_storable", f"It could not be stored: {what(error)}.")
+
+
+def put_away(envelope: Envelope, code: str, reason: str) -> Counts:
+    """Put one event into quarantine, unless it was stored or decided on before."""
+    put = quarantine(envelope, code, reason)
+    return Counts(quarantined=1) if put else Counts(redelivered=1)
+
+
+def _refusal(envelope: Envelope) -> tuple[str, str] | None:
+    try:
+        events.parse(envelope)
+    except Refused as refused:
+        return refused.code, str(refused)
+    return None
+
+
+def is_machines_fault(error: Exception) -> bool:
+    """Tell whether trying again later may help, without any change to the events."""
+    if isinstance(error, DjangoDatabaseError | psycopg.Error):
+        return not sqlstate(error).startswith(_EVENTS_OWN_FAULT)
+    return isinstance(error, MemoryError | OSError)
+
+
+def sqlstate(error: BaseException) -> str:
+    """Return PostgreSQL's five letters for the error; empty when it did not come from there."""
+    for one in (error, error.__cause__):
+        if isinstance(one, psycopg.Error):
+            return one.sqlstate or ""
+    return ""
+
+
+def what(error: BaseException) -> str:
+    """Name an error without the values in it.
+
+    >>> what(ValueError("jane@example.org"))
+    'ValueError'
+    """
+    state = sqlstate(error)
+    return f"{type(error).__name__} {state}" if state else type(error).__name__
