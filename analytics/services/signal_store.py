@@ -1,30 +1,25 @@
 """Turn what was received into signals: each envelope is stored once, whatever is sent again.
 
-One transaction writes the raw event, the receipt of its message id, and the signal.
+One transaction writes the raw event, the receipt of its message id, and the signal. Two workers
+with the same envelopes cannot both store them, and cannot block each other for good: each enters
+the gate, then writes receipts in the order of their digests, then raw events in the order of their
+ids, and waits for nothing else.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from analytics.ingest.envelope import Envelope
+from django.db import IntegrityError, connection, transaction
 
-
-class Poison(ValueError):  # noqa: N818 - the word the worker and the docs use
-    """One event of a batch can never be stored; nothing of the batch was touched.
-
-    Attributes:
-        index: its place in the batch given to ``store``.
-        code: one word, like ``too_deep``.
-        detail: a sentence for people, without the event's values.
-    """
-
-    def __init__(self, index: int, code: str, detail: str) -> None:
-        super().__init__(f"event {index}: {detail}")
-        self.index = index
-        self.code = code
-        self.detail = detail
+from analytics.ingest.envelope import Envelope
+from analytics.models import SignalType
+from analytics.services import signal_identities
+from analytics.services.signal_batch import COLUMNS, Batch, Types, read
+from analytics.services.signal_batch import Poison as Poison
+from analytics.services.signal_partitions import ensure_partitions, is_missing_partition
+from analytics.services.signal_quarantine import quarantine as quarantine
+from analytics.services.signal_store_sql import FIRST_TIME, RECEIPTS, REPLAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +41,11 @@ class Stored:
     unresolved: int = 0
 
 
-def store(envelopes: Sequence["Envelope"], *, replay: bool = False) -> Stored:
+def store(envelopes: Sequence[Envelope], *, replay: bool = False) -> Stored:
     """Store a batch, in one transaction. Storing it again, also at the same time, changes nothing.
+
+    What identify and alias events say about customers follows in a transaction of its own, and
+    again with each redelivery, so that it cannot be lost between the two.
 
     Args:
         envelopes: at most some thousands.
@@ -59,17 +57,58 @@ def store(envelopes: Sequence["Envelope"], *, replay: bool = False) -> Stored:
         django.db.DataError: PostgreSQL refused a value; nothing was stored.
         django.db.OperationalError: try again later; nothing was stored.
     """
-    raise NotImplementedError
+    batch = read(envelopes)
+    if not batch.events:
+        return Stored()
+    rows = batch.pack(_types())
+    try:
+        stored = _write(batch, rows, replay=replay)
+    except IntegrityError as error:
+        # Retention dropped the month between the two transactions: make it once more.
+        if not is_missing_partition(error):
+            raise
+        stored = _write(batch, rows, replay=replay)
+    signal_identities.apply(batch.events)
+    return stored
 
 
-def quarantine(envelope: "Envelope", code: str, reason: str) -> bool:
-    """Keep an event that cannot be stored, with the reason, where staff find it.
+def _types() -> Types:
+    """Read the types anew for each batch: a change counts from the next batch on."""
+    types: dict[str, tuple[str, int]] = {}
+    found = SignalType.objects.values_list("event_type", "aliases", "base_score")
+    for name, aliases, score in found:
+        entry = (name, int(score * 100))
+        for alias in aliases:
+            types.setdefault(alias, entry)
+    # A type's own name wins over another type's other name.
+    types.update({name: (name, int(score * 100)) for name, _, score in found})
+    return types
 
-    Doing it again counts an attempt. Returns False when the event had been stored after all, or
-    decided on; then nothing happens.
 
-    Args:
-        code: one word, like ``too_deep``; at most 40 characters.
-        reason: a sentence for people; at most 300 characters are kept.
-    """
-    raise NotImplementedError
+def _write(batch: Batch, rows: bytes, *, replay: bool) -> Stored:
+    # Not in the transaction of the batch: what it locks is wanted by others.
+    ensure_partitions(signals=batch.occurred, raw_events=batch.received)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("select crm_private.enter_signal_gate()")
+        _stage(cursor, rows)
+        cursor.execute(RECEIPTS)
+        cursor.execute(REPLAY if replay else FIRST_TIME)
+        duplicate, stored, linked = cursor.fetchone()
+    return Stored(
+        stored=stored,
+        duplicate=duplicate,
+        redelivered=batch.twice + len(batch.events) - stored - duplicate,
+        linked=linked,
+        unresolved=stored - linked,
+    )
+
+
+def _stage(cursor: Any, rows: bytes) -> None:
+    cursor.execute("set local client_min_messages = warning")
+    cursor.execute(
+        f"create temp table if not exists signal_batch ({COLUMNS}) on commit delete rows"
+    )
+    # Nothing is there but in a transaction that stores several batches.
+    cursor.execute("delete from pg_temp.signal_batch")
+    with cursor.copy("copy pg_temp.signal_batch from stdin (format binary)") as copy:
+        copy.write(rows)
