@@ -17,12 +17,14 @@ from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 from prometheus_client import REGISTRY
 
+from analytics.metrics import SignalMetrics
 from crm_project.common.metrics import JobMetrics
 
 QUEUE_SECONDS = 2
 """How long the queue may take to answer."""
 
 REGISTRY.register(JobMetrics())
+REGISTRY.register(SignalMetrics())
 
 
 @never_cache

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 
+from django.conf import settings
+
 STOP_SECONDS = 15
 """How long a child may take to finish what it is doing."""
 
@@ -72,7 +74,7 @@ class Supervisor:
             return
         with child.stdout as output:
             for line in output:
-                self.say(f"{name:>6} | {line.rstrip()}")
+                self.say(f"{name:>8} | {line.rstrip()}")
 
     def _wait(self) -> int:
         while not self._stopping.wait(timeout=0.5):
@@ -124,7 +126,7 @@ def _signal_group(child: subprocess.Popen[str], number: signal.Signals) -> None:
 
 
 def server_commands(*, host: str, port: int) -> dict[str, list[str]]:
-    """Return the command lines of the three processes that make up the CRM."""
+    """Return the command lines of the processes that make up the CRM."""
     python = sys.executable
     celery = (python, "-m", "celery", "--quiet", "-A", "crm_project")
     return {
@@ -133,6 +135,8 @@ def server_commands(*, host: str, port: int) -> dict[str, list[str]]:
             *("--port", str(port), "--workers", "1", "--blocking-threads", "4"),
             *("--no-ws", "--log-level", "warning", "crm_project.wsgi:application"),
         ],
+        # Has its own servers started, if need be, by manage.py.
+        "consumer": [python, str(settings.BASE_DIR / "manage.py"), "consume_signals"],
         "worker": [
             *(*celery, "worker", "--concurrency", "2"),
             *("--loglevel", "WARNING", "--without-mingle"),

@@ -8,7 +8,7 @@ from crm_project.common.supervisor import Supervisor, server_commands
 
 
 class Command(BaseCommand):
-    help = "Serve the admin and the API with a worker and the scheduler, until Ctrl-C."
+    help = "Serve the admin and the API with workers and the scheduler, until Ctrl-C."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="Address to listen on.")
@@ -30,7 +30,7 @@ class Command(BaseCommand):
 
 
 def _refuse_taken(host: str, port: int) -> None:
-    """Say in words what three processes would otherwise say in tracebacks."""
+    """Say in words what several processes would otherwise say in tracebacks."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
