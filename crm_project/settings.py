@@ -327,6 +327,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "CustomerStatus": "customers.models.Customer.Status",
+        "ContactStatus": "customers.models.ContactEvent.Status",
+        "ContactDirection": "customers.models.ContactEvent.Direction",
+        "Channel": "customers.models.Channel",
+        "Purpose": "customers.models.Purpose",
         "ImportStatus": "customers.models.ImportBatch.Status",
         "OrderStatus": "orders.models.Order.Status",
         "OrderKind": "orders.models.Order.Kind",

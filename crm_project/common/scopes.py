@@ -12,6 +12,7 @@ SCOPES: dict[str, str] = {
     "orders:write": "Create and change orders.",
     "signals:write": "Send signals and ask for their receipts; reads nothing else.",
     "signals:read": "Read signals, their statistics and the state of the queue.",
+    "signals:manage": "Replay and discard signals that lie in quarantine.",
     "contacts:read": "Read the log of contacts with customers.",
     "contacts:write": "Record contacts with customers.",
     "rfm:read": "Read RFM scores, segments and runs.",

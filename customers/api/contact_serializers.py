@@ -79,14 +79,14 @@ class ContactBatchSerializer(StrictFields):
     contacts = _EachField(allow_empty=False, max_length=MAX_CONTACTS)
 
 
-class _TakenSerializer(serializers.Serializer[Any]):
+class TakenContactSerializer(serializers.Serializer[Any]):
     index = serializers.IntegerField(help_text="Its place in the request, from 0.")
     external_id = serializers.CharField()
     id = serializers.IntegerField(help_text="For GET /contacts/{id}.")
     outcome = serializers.ChoiceField(choices=["new", "changed", "unchanged"])
 
 
-class _RejectedSerializer(serializers.Serializer[Any]):
+class RejectedContactSerializer(serializers.Serializer[Any]):
     index = serializers.IntegerField(help_text="Its place in the request, from 0.")
     external_id = serializers.CharField(allow_null=True)
     attr = serializers.CharField(allow_null=True, help_text="The field that is wrong.")
@@ -100,8 +100,8 @@ class ContactBatchAnswerSerializer(serializers.Serializer[Any]):
     new = serializers.IntegerField()
     changed = serializers.IntegerField()
     unchanged = serializers.IntegerField()
-    results = _TakenSerializer(many=True)
-    rejected = _RejectedSerializer(many=True)
+    results = TakenContactSerializer(many=True)
+    rejected = RejectedContactSerializer(many=True)
 
 
 class CampaignSerializer(Sparse, serializers.ModelSerializer[Campaign]):

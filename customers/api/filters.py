@@ -3,6 +3,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django_filters.rest_framework import filters, filterset
 
+from crm_project.common.api.flags import FlagFilter
 from crm_project.common.api.moments import MomentFilter
 from customers.models import Channel, ContactEvent, Customer, Purpose
 from customers.models.customer import CustomerQuerySet
@@ -20,13 +21,13 @@ class CustomerFilter(filterset.FilterSet):
     country = filters.CharFilter(label="Exactly this country.")
     language = filters.CharFilter(label="Exactly this language.")
     status = filters.ChoiceFilter(choices=Customer.Status.choices, label="This status only.")
-    include_deleted = filters.BooleanFilter(
+    include_deleted = FlagFilter(
         method="filter_nothing", label="Deleted customers as well; use it with modified_since."
     )
-    contactable = filters.BooleanFilter(label="No flag forbids to write to them.")
-    is_test = filters.BooleanFilter(label="Nobody real.")
-    is_bounced = filters.BooleanFilter(label="Mail came back for good.")
-    is_optout = filters.BooleanFilter(label="Asked not to be contacted.")
+    contactable = FlagFilter(label="No flag forbids to write to them.")
+    is_test = FlagFilter(label="Nobody real.")
+    is_bounced = FlagFilter(label="Mail came back for good.")
+    is_optout = FlagFilter(label="Asked not to be contacted.")
     modified_since = MomentFilter(
         field_name="updated_at",
         lookup_expr="gte",

@@ -1,6 +1,7 @@
 from django.db.models import QuerySet
 from django_filters.rest_framework import filters, filterset
 
+from crm_project.common.api.flags import FlagFilter
 from crm_project.common.api.moments import MomentFilter
 from customers.selectors.customers import by_code
 from orders.models import Order, Product
@@ -17,7 +18,7 @@ class ProductFilter(filterset.FilterSet):
     kind = filters.ChoiceFilter(choices=Product.Kind.choices, label="Product or charge.")
     category = filters.CharFilter(label="Exactly this category.")
     family = filters.CharFilter(label="Exactly this family.")
-    is_active = filters.BooleanFilter(label="In the offer.")
+    is_active = FlagFilter(label="In the offer.")
     price_min = filters.NumberFilter(field_name="price", lookup_expr="gte", label="At least.")
     price_max = filters.NumberFilter(field_name="price", lookup_expr="lte", label="At most.")
     modified_since = MomentFilter(

@@ -74,6 +74,9 @@ def test_every_route_is_described(description):
         *("customer-list", "customer-detail", "import-list", "import-detail"),
         *("import-cancel", "import-commit", "import-errors", "product-list", "product-detail"),
         *("order-list", "order-detail", "rfm-run-list", "rfm-list", "rfm-detail"),
+        *("signal-list", "signal-detail", "queue-stats", "receipt-detail"),
+        *("quarantine-list", "quarantine-detail", "quarantine-replay", "quarantine-discard"),
+        *("customer-timeline-list",),
         *("contact-list", "contact-detail", "contact-batch", "campaign-list", "campaign-detail"),
         *("rfm-by-segment", "rfm-calculate", "rfm-statistics", "job-list", "job-detail"),
     }

@@ -128,6 +128,7 @@ class TestList:
             ("fields=secret", "fields"),
             ("brief=maybe", "brief"),
             ("status=asleep", "status"),
+            ("is_optout=perhaps", "is_optout"),
             ("modified_since=yesterday", "modified_since"),
             ("modified_since=0885-07-13T16:05:17%2B16:44", "modified_since"),
             ("q=%00", "q"),

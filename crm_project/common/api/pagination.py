@@ -26,7 +26,7 @@ MAX_LIMIT = 500
 # Counting stops here: a list of a million rows must not be walked for its number.
 COUNT_UP_TO = 100_000
 MAX_OFFSET = 100_000
-_BROKEN = "Use the cursor of a next or previous link, with the same ordering."
+BROKEN = "Use the cursor of a next or previous link, with the same ordering."
 _LIMIT_TEXT = (
     f"Rows per page. {DEFAULT_LIMIT} unless given; more than {MAX_LIMIT} gives {MAX_LIMIT}."
 )
@@ -101,16 +101,22 @@ class CursorPagination(_Enveloped):
         self, queryset: QuerySet[Model], request: Request, view: APIView | None = None
     ) -> list[Model]:
         self.request = request
-        self.limit = min(whole_number(request, "limit", DEFAULT_LIMIT, minimum=1), MAX_LIMIT)
+        self.limit = self.wanted_limit(request)
         self.fields = tuple(str(name) for name in queryset.query.order_by)
         self.backwards, position = self._decode(request.query_params.get("cursor", ""))
         fields = _reversed(self.fields) if self.backwards else self.fields
         rows = queryset.order_by(*fields)
         if position is not None:
             rows = _after(rows, fields, position)
-        found = list(rows[: self.limit + 1])
+        return self.cut(list(rows[: self.limit + 1]), started=position is not None)
+
+    def wanted_limit(self, request: Request) -> int:
+        return min(whole_number(request, "limit", DEFAULT_LIMIT, minimum=1), MAX_LIMIT)
+
+    def cut(self, found: list[Any], *, started: bool) -> list[Any]:
+        """Keep a page of the rows that were read, one more than it holds; know its neighbours."""
         self.more = len(found) > self.limit
-        self.started = position is not None
+        self.started = started
         self.page = found[: self.limit][:: -1 if self.backwards else 1]
         return self.page
 
@@ -126,7 +132,7 @@ class CursorPagination(_Enveloped):
     def _has_previous(self) -> bool:
         return self.more if self.backwards else self.started
 
-    def _link(self, row: Model, direction: str) -> str:
+    def _link(self, row: Any, direction: str) -> str:
         return position_link(self.request, row, self.fields, direction)
 
     def _decode(self, text: str) -> tuple[bool, list[Any] | None]:
@@ -139,7 +145,7 @@ class CursorPagination(_Enveloped):
                 raise ValueError
             return direction == "p", [_typed(value) for value in values]
         except (ValueError, TypeError, LookupError, RecursionError) as error:
-            raise exceptions.ValidationError({"cursor": [_BROKEN]}) from error
+            raise exceptions.ValidationError({"cursor": [BROKEN]}) from error
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
         return [
@@ -223,7 +229,7 @@ class LimitPagination(_Enveloped):
         ]  # fmt: skip
 
 
-def position_link(request: Request, row: Model, fields: Sequence[str], direction: str) -> str:
+def position_link(request: Request, row: Any, fields: Sequence[str], direction: str) -> str:
     """Return the URL of the page after (``n``) or before (``p``) a row."""
     values = [_plain(getattr(row, name.lstrip("-"))) for name in fields]
     text = json.dumps([direction, list(fields), values], separators=(",", ":"))
@@ -238,7 +244,7 @@ def _after(
     try:
         return rows.filter(_beyond(fields, position))
     except (ValueError, TypeError, ValidationError) as error:
-        raise exceptions.ValidationError({"cursor": [_BROKEN]}) from error
+        raise exceptions.ValidationError({"cursor": [BROKEN]}) from error
 
 
 def _reversed(fields: Sequence[str]) -> tuple[str, ...]:
