@@ -4,46 +4,17 @@ from uuid import UUID
 
 import pytest
 
-from analytics.ingest import chunk
-from analytics.ingest.envelope import Envelope
-from analytics.services import signal_queue
 from analytics.services.signal_store import quarantine, store
-from analytics.signal_stream import client, key
+from tests.analytics import queued
 from tests.api import Api, errors
 from tests.signals import a_quarantined_event, new_id
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def queue(settings):
-    """An empty queue of the test's own."""
-    settings.CRM_QUEUE_PREFIX = f"test:{new_id()}"
-    signal_queue.ensure_group()
-    yield signal_queue
-    for name in client().keys(f"{key()}*"):
-        client().delete(name)
-
-
-def an_envelope(token="", **values):
-    id = new_id()
-    given = {
-        "id": id.bytes,
-        "received_at": (id.int >> 80) * 1000,
-        "source": "shop",
-        "token": token,
-        "shape": "signal",
-        "hint": "",
-        "sent_at": "",
-        "body": b'{"event_type": "view", "customer_id": "C1", "signal_data": {}}',
-        "may_identify": False,
-    }
-    return Envelope(**{**given, **values})
-
-
 class TestQueue:
     def test_it_tells_what_waits(self, api, queue):
-        queue.append(chunk.encode([an_envelope(), an_envelope()]), 2)
+        queue.send(queued.envelope(), queued.envelope())
         a_quarantined_event()
 
         shown = api.get("queue/stats").json()
@@ -64,8 +35,8 @@ class TestQueue:
 
 class TestReceipts:
     def test_a_waiting_event_is_queued(self, api, queue):
-        envelope = an_envelope(token=api.token.prefix)
-        queue.append(chunk.encode([envelope]), 1)
+        envelope = queued.envelope(token=api.token.prefix)
+        queue.send(envelope)
 
         shown = api.get(f"receipts/{UUID(bytes=envelope.id)}").json()
 
@@ -78,8 +49,8 @@ class TestReceipts:
     def test_a_token_that_may_only_send_sees_its_own(self, api, queue):
         sender, other = Api("signals:write"), Api("signals:write")
         reader = Api("signals:read")
-        envelope = an_envelope(token=sender.token.prefix)
-        queue.append(chunk.encode([envelope]), 1)
+        envelope = queued.envelope(token=sender.token.prefix)
+        queue.send(envelope)
         path = f"receipts/{UUID(bytes=envelope.id)}"
 
         answers = [caller.get(path).status_code for caller in (sender, other, reader)]
@@ -88,8 +59,7 @@ class TestReceipts:
         assert api.with_scopes("orders:read").get(path).status_code == 403
 
     def test_a_stored_event_names_its_signal_and_a_repeated_one_the_first(self, api, queue):
-        body = b'{"event_type": "view", "customer_id": "C1", "message_id": "m1", "signal_data": {}}'
-        first, again = an_envelope(body=body), an_envelope(body=body)
+        first, again = (queued.envelope(message_id="m1") for _ in range(2))
         store([first, again])
 
         stored = api.get(f"receipts/{UUID(bytes=first.id)}").json()
@@ -100,7 +70,7 @@ class TestReceipts:
         assert api.get(f"signals/{stored['signal_id']}").json()["message_id"] == "m1"
 
     def test_an_event_in_quarantine_says_why(self, api, queue):
-        envelope = an_envelope()
+        envelope = queued.envelope()
         quarantine(envelope, "too_deep", "It is nested too deep.")
 
         shown = api.get(f"receipts/{UUID(bytes=envelope.id)}").json()
@@ -145,7 +115,7 @@ class TestQuarantine:
         assert api.get(f"quarantine/{new_id()}").status_code == 404
 
     def test_replay_stores_an_event_when_the_reason_is_gone(self, api):
-        envelope = an_envelope()
+        envelope = queued.envelope()
         quarantine(envelope, "unknown", "A type that was not known then.")
         path = f"quarantine/{UUID(bytes=envelope.id)}"
 
@@ -157,7 +127,7 @@ class TestQuarantine:
         assert api.post(f"{path}/discard", {"reason": "x"}).status_code == 409
 
     def test_what_is_refused_again_stays_with_the_new_reason(self, api):
-        envelope = an_envelope(body=b'{"event_type": "view"}')
+        envelope = queued.envelope(body=b'{"event_type": "view"}')
         quarantine(envelope, "unknown", "Not understood.")
 
         shown = api.post(f"quarantine/{UUID(bytes=envelope.id)}/replay").json()
@@ -166,7 +136,7 @@ class TestQuarantine:
         assert shown["code"] == "missing"
 
     def test_discarding_needs_a_reason_and_is_told_by_the_receipt(self, api, queue):
-        envelope = an_envelope()
+        envelope = queued.envelope()
         quarantine(envelope, "unknown", "Not understood.")
         id = UUID(bytes=envelope.id)
 
