@@ -13,9 +13,11 @@ from django.utils import timezone
 from analytics.ingest.envelope import Envelope
 from analytics.models import QuarantinedEvent, RawEvent
 from analytics.selectors.signal_receipts import envelope_of
+from analytics.services.signal_batch import Poison
 from analytics.services.signal_consumer import Counts
-from analytics.services.signal_split import Batch, is_machines_fault, what
-from analytics.services.signal_store import Poison, Stored, quarantine, store
+from analytics.services.signal_quarantine import quarantine
+from analytics.services.signal_split import Split, is_machines_fault, what
+from analytics.services.signal_store import Stored, store
 
 PAGE = 2_000
 LONGEST_REASON = 300
@@ -137,7 +139,7 @@ def replay_raw(
     return done
 
 
-class _Again(Batch):
+class _Again(Split):
     """Stores what the raw log has already; what cannot be stored is only counted."""
 
     def _store(self, envelopes: Sequence[Envelope]) -> Stored:

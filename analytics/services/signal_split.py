@@ -13,13 +13,16 @@ import psycopg
 import structlog
 from django.conf import settings
 from django.db import Error as DjangoDatabaseError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from analytics.ingest import events
 from analytics.ingest.envelope import Envelope
 from analytics.ingest.refusals import Refused
+from analytics.services.signal_batch import Poison
 from analytics.services.signal_consumer import Counts
-from analytics.services.signal_store import Poison, Stored, quarantine, store
+from analytics.services.signal_partitions import is_missing_partition
+from analytics.services.signal_quarantine import quarantine
+from analytics.services.signal_store import Stored, store
 from crm_project.common.exceptions import CrmError
 
 logger = structlog.get_logger(__name__)
@@ -35,7 +38,7 @@ class SystematicFailureError(CrmError):
 
 
 @dataclass(slots=True)
-class Batch:
+class Split:
     """Stores batches, and notices when the events are not to blame.
 
     ``in_a_row`` counts events that the database refused since the last one that it took. Events
@@ -127,6 +130,8 @@ def _refusal(envelope: Envelope) -> tuple[str, str] | None:
 
 def is_machines_fault(error: Exception) -> bool:
     """Tell whether trying again later may help, without any change to the events."""
+    if isinstance(error, IntegrityError) and is_missing_partition(error):
+        return True
     if isinstance(error, DjangoDatabaseError | psycopg.Error):
         return not sqlstate(error).startswith(_EVENTS_OWN_FAULT)
     return isinstance(error, MemoryError | OSError)

@@ -26,7 +26,7 @@ from django.db import connection
 from analytics.ingest import chunk
 from analytics.ingest.envelope import Envelope
 from analytics.services.signal_consumer import Consumer, Counts, Entry
-from analytics.services.signal_split import Batch, put_away, what
+from analytics.services.signal_split import Split, put_away, what
 from analytics.signal_stream import QueueError
 
 logger = structlog.get_logger(__name__)
@@ -78,7 +78,7 @@ class Worker:
     _moved_at: float = field(default_factory=time.monotonic)
     _looked_at: float = float("-inf")
     _holds: bool = True
-    _batch: Batch = field(default_factory=Batch)
+    _split: Split = field(default_factory=Split)
     _consumer: Consumer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -149,7 +149,7 @@ class Worker:
             except chunk.DamagedChunkError as error:
                 logger.error("queue_entry_unreadable", entry=entry.id)
                 counts.add(put_away(_as_envelope(entry), UNREADABLE, str(error)))
-        counts.add(self._batch.store(envelopes))
+        counts.add(self._split.store(envelopes))
         return counts
 
     def _wait_out(self, error: Exception, pause: float) -> float:
