@@ -12,4 +12,6 @@ class AnalyticsConfig(AppConfig):
         from crm_project.common.jobs import register  # noqa: PLC0415
 
         register("score_rfm", jobs.score_rfm_job, label="Score customers (RFM)")
+        register("replay_quarantine", jobs.replay_quarantine_job, label="Replay quarantine")
+        register("discard_quarantine", jobs.discard_quarantine_job, label="Discard quarantine")
         post_migrate.connect(receivers.set_up, sender=self)

@@ -14,7 +14,13 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.module_loading import import_string
 
+# Keys are numbers or UUIDs; pages below a list have names.
+_DASHES = 4
 _JOBS = "common.view_job", "crm_project.common.admin.badges.unfinished_jobs"
+_QUARANTINE = (
+    "analytics.view_quarantinedevent",
+    "analytics.selectors.quarantine.open_events",
+)
 _PREVIEWS = "customers.view_importbatch", "customers.admin.badges.previews_waiting"
 
 
@@ -55,7 +61,7 @@ def _at(model: str) -> Callable[[HttpRequest], bool]:
     def active(request: HttpRequest) -> bool:
         below = request.path.partition(str(reverse_lazy(f"admin:{model}_changelist")))
         first = below[2].partition("/")[0]
-        return bool(below[1]) and (not first or first.isdecimal())
+        return bool(below[1]) and (not first or first.isdecimal() or first.count("-") == _DASHES)
 
     return active
 
@@ -91,6 +97,21 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _list("Segments", "category", "analytics.segment", active=_at("analytics_segment")),
                 _page("Segment map", "map", "analytics_segment_map", "analytics.view_segmentcell"),
                 _page("Glossary", "menu_book", "analytics_glossary", ""),
+            ],
+        ),
+        (
+            "Signals",
+            [
+                _list("Signals", "sensors", "analytics.signal", active=_at("analytics_signal")),
+                _page("Queue", "monitoring", "analytics_signal_queue", "analytics.view_signal"),
+                _list(
+                    "Quarantine",
+                    "report",
+                    "analytics.quarantinedevent",
+                    **_counter(request, _QUARANTINE, "warning"),
+                ),
+                _list("As received", "data_object", "analytics.rawevent"),
+                _list("Signal types", "sell", "analytics.signaltype"),
             ],
         ),
         (

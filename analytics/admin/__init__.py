@@ -1,3 +1,21 @@
-from analytics.admin import customer_scores, filters, runs, segments
+from analytics.admin import (
+    customer_scores,
+    filters,
+    quarantine,
+    raw_events,
+    runs,
+    segments,
+    signal_types,
+    signals,
+)
 
-__all__ = ["customer_scores", "filters", "runs", "segments"]
+__all__ = [
+    "customer_scores",
+    "filters",
+    "quarantine",
+    "raw_events",
+    "runs",
+    "segments",
+    "signal_types",
+    "signals",
+]

@@ -1,3 +1,5 @@
+from uuid import UUID
+
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -17,8 +19,6 @@ from analytics.services.signal_replay import discard, replay_quarantine
 from crm_project.common.api.errors import Conflict
 from crm_project.common.api.pagination import CursorPagination
 from crm_project.common.api.views import ListMixin, RetrieveMixin
-
-_DECIDED = "This was decided on already. Read it again to see how."
 
 
 @extend_schema_view(
@@ -66,9 +66,8 @@ class QuarantineViewSet(ListMixin, RetrieveMixin):
     @action(detail=True, methods=["post"])
     def replay(self, request: Request, id: str) -> Response:
         """The answer shows what came of it: stored, a duplicate, or still open and why."""
-        found = self.get_object()
-        if not replay_quarantine(ids=[found.pk], user=request.user).looked_at:
-            raise Conflict(_DECIDED)
+        self._open_one()
+        replay_quarantine(ids=[UUID(id)], user=request.user)
         return Response(self.represent(self.get_object()))
 
     @extend_schema(
@@ -79,8 +78,12 @@ class QuarantineViewSet(ListMixin, RetrieveMixin):
     @action(detail=True, methods=["post"])
     def discard(self, request: Request, id: str) -> Response:
         """It is never stored as a signal; what was received stays in the raw log."""
-        found = self.get_object()
+        self._open_one()
         values = self.checked(DiscardSerializer(data=request.data))
-        if not discard(ids=[found.pk], reason=values["reason"], user=request.user):
-            raise Conflict(_DECIDED)
+        discard(ids=[UUID(id)], reason=values["reason"], user=request.user)
         return Response(self.represent(self.get_object()))
+
+    def _open_one(self) -> None:
+        found: QuarantinedEvent = self.get_object()
+        if found.resolution:
+            raise Conflict(f"This was decided on already: it is {found.resolution}.")
