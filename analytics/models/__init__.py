@@ -1,11 +1,18 @@
 from analytics.models.dashboards import RevenueByMonth, RfmGrid, SegmentSummary
 from analytics.models.rfm import CurrentRfmScore, RfmMovement, RfmRun, RfmScore
 from analytics.models.segments import Segment, SegmentCell
+from analytics.models.signal_reports import (
+    CustomerSignalsByDay,
+    SearchWord,
+    SignalsByDay,
+    SignalScore,
+)
 from analytics.models.signal_types import SignalType
 from analytics.models.signals import QuarantinedEvent, RawEvent, Signal, SignalReceipt
 
 __all__ = [
     "CurrentRfmScore",
+    "CustomerSignalsByDay",
     "QuarantinedEvent",
     "RawEvent",
     "RevenueByMonth",
@@ -13,10 +20,13 @@ __all__ = [
     "RfmMovement",
     "RfmRun",
     "RfmScore",
+    "SearchWord",
     "Segment",
     "SegmentCell",
     "SegmentSummary",
     "Signal",
     "SignalReceipt",
+    "SignalScore",
     "SignalType",
+    "SignalsByDay",
 ]

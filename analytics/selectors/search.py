@@ -1,0 +1,280 @@
+"""Search by words over customers, products and signals.
+
+Answers in bounded time, whatever is asked: what would need all rows is answered from the newest
+(``more`` says that there is more, ``incomplete`` that time ran out). Never raises for what people
+type. Who may see which kind is for the caller to decide: pass only those.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.utils import OperationalError
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+from analytics.selectors import search_sql as sql
+from analytics.selectors.search_typos import meant
+
+CUSTOMERS, PRODUCTS, SIGNALS = KINDS = ("customers", "products", "signals")
+"""What can be searched, in the order of the answer."""
+
+MAX_LIMIT = 50
+MAX_LENGTH = 200
+"""Characters of a question that are read; nobody types more."""
+
+CANDIDATES = 200
+"""Rows of a kind that are ranked; of more matches, the newest signals and any others."""
+
+WALK = 5_000
+"""Newest signals that are compared one by one: words of one in some hundred are found there."""
+
+READ_MATCHES = 3_000
+"""Of words more common than that in an index, about so many matches are read, at random."""
+
+BUDGET = timedelta(milliseconds=250)
+"""After that the search for older signals stops between two months."""
+
+TIMEOUT_MS = 1_000
+"""The database gives up a statement after that; the kind is then incomplete."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """One row found.
+
+    Attributes:
+        kind: one of ``KINDS``.
+        id: key of the row: of the customer or product, or the signal's UUID.
+        key: what people know it by: customer code, product key; of a signal its type.
+        title: customer's name or code, product's label, or the signal's type and customer. Plain.
+        highlight: what was found in it, as HTML: escaped, with ``<mark>`` around the words.
+        rank: comparable within a kind only.
+        exact: its code, old code, alias or e-mail address is what was asked for.
+        occurred_at: of a signal; else None.
+        customer_id, customer_code: of a customer, or of a signal whose customer is known.
+    """
+
+    kind: str
+    id: str
+    key: str
+    title: str
+    highlight: SafeString
+    rank: float
+    exact: bool = False
+    occurred_at: datetime | None = None
+    customer_id: int | None = None
+    customer_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """What was found, by kind in the order of ``KINDS``, the best first.
+
+    Attributes:
+        query: what was searched, cleaned.
+        hits: at most ``limit`` of each kind.
+        did_you_mean: set when nothing was found as typed: the words whose hits these are.
+        more: kinds of which there are more hits than shown.
+        incomplete: kinds whose search ran out of time; there may be hits that are not shown.
+    """
+
+    query: str
+    hits: tuple[SearchHit, ...] = ()
+    did_you_mean: str = ""
+    more: tuple[str, ...] = ()
+    incomplete: tuple[str, ...] = ()
+
+    def of(self, kind: str) -> tuple[SearchHit, ...]:
+        """Return the hits of one kind."""
+        return tuple(hit for hit in self.hits if hit.kind == kind)
+
+
+def search(q: str, *, kinds: Collection[str] = KINDS, limit: int = 10) -> SearchResult:
+    """Find customers, products and signals by words.
+
+    All words must be there, in any order and without regard to case and accents; ``"two words"``
+    side by side, ``or``, and ``-without`` work as on the web. The last word may be unfinished.
+    Codes, old codes and e-mail addresses are found exactly. Where nothing is found, words that are
+    like the mistyped ones are tried.
+
+    Args:
+        q: what was typed.
+        kinds: those of ``KINDS`` to search; others are ignored.
+        limit: hits of each kind, 1 to ``MAX_LIMIT``.
+    """
+    text = clean(q)
+    asked = tuple(kind for kind in KINDS if kind in kinds)
+    limit = max(1, min(limit, MAX_LIMIT))
+    found = _find(text, asked, limit)
+    if found.hits or found.incomplete or not text:
+        return found
+    with _bounded() as settings:
+        settings(statement_timeout=TIMEOUT_MS)
+        other = meant(text, asked)
+    if not other:
+        return found
+    better = _find(other, asked, limit)
+    return SearchResult(text, better.hits, other, better.more) if better.hits else found
+
+
+def clean(q: str) -> str:
+    """Return what was typed without what PostgreSQL cannot store, cut to a sensible length.
+
+    >>> clean("  blue\\x00 mug  ")
+    'blue mug'
+    """
+    text = q.encode("utf-8", "ignore").decode()
+    return re.sub(r"[\s\x00-\x1f\x7f]+", " ", text).strip()[:MAX_LENGTH].strip()
+
+
+def _find(text: str, kinds: Iterable[str], limit: int) -> SearchResult:
+    """Search as typed."""
+    hits: list[SearchHit] = []
+    more, incomplete = [], []
+    queries = _queries(text)
+    for kind in kinds:
+        if queries is None and kind == SIGNALS:
+            continue
+        given = {"text": text, "limit": limit + 1, **(queries or {"whole": "", "prefixed": ""})}
+        try:
+            found, complete = _FINDERS[kind](given)
+        except OperationalError:
+            # Only the time-out is expected; a lost connection shows itself in the next statement.
+            found, complete = [], False
+        hits += found[:limit]
+        if len(found) > limit:
+            more.append(kind)
+        if not complete:
+            incomplete.append(kind)
+    return SearchResult(text, tuple(hits), "", tuple(more), tuple(incomplete))
+
+
+def _queries(text: str) -> dict[str, str] | None:
+    """Return the words as a query, and the same with the last one unfinished; None: no words."""
+    if not text:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(sql.READ, {"words": text})
+        whole, indexable = cursor.fetchone()
+    if not indexable:
+        return None
+    return {"whole": whole, "prefixed": f"{whole}:*" if _may_go_on(text, whole) else whole}
+
+
+_OPERATORS = re.compile(r'"|(^|\s)-|(^|\s)or(\s|$)', re.IGNORECASE)
+
+
+def _may_go_on(text: str, whole: str) -> bool:
+    """Whether the last word may be the beginning of a longer one: in plain words only."""
+    last = text.split()[-1]
+    return len(last) >= 2 and whole.endswith("'") and not _OPERATORS.search(text)
+
+
+def _customers(given: dict[str, Any]) -> tuple[list[SearchHit], bool]:
+    rows = _rows(sql.CUSTOMERS, given, gin_fuzzy_search_limit=READ_MATCHES)
+    return [
+        SearchHit(
+            CUSTOMERS,
+            str(pk),
+            code,
+            name or code,
+            _marked(line),
+            rank,
+            exact,
+            customer_id=pk,
+            customer_code=code,
+        )
+        for pk, code, name, rank, exact, line in rows
+    ], True
+
+
+def _products(given: dict[str, Any]) -> tuple[list[SearchHit], bool]:
+    rows = _rows(sql.PRODUCTS, given, gin_fuzzy_search_limit=READ_MATCHES)
+    return [
+        SearchHit(PRODUCTS, str(pk), key, label, _marked(line), rank, exact)
+        for pk, key, label, rank, exact, line in rows
+    ], True
+
+
+def _signals(given: dict[str, Any]) -> tuple[list[SearchHit], bool]:
+    candidates, complete = _signal_candidates(given)
+    best = sorted(candidates, key=lambda row: (row[2], row[1]), reverse=True)[: given["limit"]]
+    if not best:
+        return [], complete
+    ranks = {pk: rank for pk, _, rank in best}
+    shown = {"ids": [pk for pk, _, _ in best], "times": [at for _, at, _ in best], **given}
+    return [
+        SearchHit(
+            SIGNALS,
+            str(pk),
+            event_type,
+            f"{event_type} · {name or code or customer_ref}",
+            _marked(line),
+            ranks[pk],
+            occurred_at=at,
+            customer_id=customer_id,
+            customer_code=code or "",
+        )
+        for pk, at, event_type, customer_ref, _, customer_id, code, name, line in _rows(
+            sql.SIGNALS_SHOWN, shown
+        )
+    ], complete
+
+
+def _signal_candidates(given: dict[str, Any]) -> tuple[list[tuple[Any, ...]], bool]:
+    """Return rows ``(id, occurred_at, rank)`` and whether all months were looked at."""
+    given = {**given, "walk": WALK, "candidates": CANDIDATES, "budget": BUDGET}
+    newest = _rows(sql.SIGNALS_NEWEST, given)
+    if len(newest) >= given["limit"]:
+        return newest, True
+    ((begin, end),) = _rows(sql.SIGNAL_MONTHS, {})
+    if begin is None:
+        return [], True
+    started = monotonic()
+    found = _rows(
+        sql.SIGNALS_INDEXED,
+        {**given, "newest": begin, "oldest": end},
+        gin_fuzzy_search_limit=20 * READ_MATCHES,
+        **sql.BY_INDEX_OF_WORDS,
+    )
+    in_time = monotonic() - started < BUDGET.total_seconds()
+    return found, in_time or len(found) >= given["limit"]
+
+
+_FINDERS = {CUSTOMERS: _customers, PRODUCTS: _products, SIGNALS: _signals}
+
+
+def _rows(statement: str, given: dict[str, Any], **settings: object) -> list[tuple[Any, ...]]:
+    with _bounded() as choose, connection.cursor() as cursor:
+        choose(statement_timeout=TIMEOUT_MS, **settings)
+        cursor.execute(statement, {"candidates": CANDIDATES, **sql.MARKED, **given})
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+@contextmanager
+def _bounded() -> Iterator[Callable[..., None]]:
+    """Settings for the statements inside; rolled back with them, which only read."""
+
+    def choose(**settings: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select " + ", ".join(["set_config(%s, %s, true)"] * len(settings)),
+                [str(part) for pair in settings.items() for part in pair],
+            )
+
+    with transaction.atomic():
+        yield choose
+        transaction.set_rollback(True)
+
+
+def _marked(line: str) -> SafeString:
+    """Return a headline as HTML: everything escaped, and then the marks around found words."""
+    html = escape(line).replace(sql.BEGIN, "<mark>").replace(sql.END, "</mark>")
+    return mark_safe(html)  # noqa: S308 - escaped in the line above
