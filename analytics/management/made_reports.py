@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -43,7 +44,7 @@ def as_table(report: Made | Cleared) -> str:
         if isinstance(value, dict):
             for kind, count in sorted(value.items(), key=lambda item: -item[1]):
                 table.add_row(f"type: {kind}", f"{count:,}")
-        else:
+        elif value is not None:
             table.add_row(name.replace("_", " "), _words(value))
     console = Console(width=80, no_color=True)
     with console.capture() as capture:
@@ -51,9 +52,9 @@ def as_table(report: Made | Cleared) -> str:
     return capture.get()
 
 
-def _words(value: object) -> str:
+def _words(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, float):
         return f"{value:,.1f}"
-    return f"{value:,}" if isinstance(value, int) else "-"
+    return f"{value:,}"

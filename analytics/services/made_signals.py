@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from analytics.ingest.made import MadeEvent, Window, made_events
 from analytics.selectors.made_world import world_of_shop
-from analytics.services.made_sinks import sink
+from analytics.services.made_sinks import Taken, sink
 from crm_project.common.exceptions import CrmError
 from crm_project.common.jobs import Progress
 
@@ -28,7 +28,7 @@ class Made:
 
     ``repeated`` events carry the message id of an earlier one; ``late`` ones arrive more than a
     minute after they happened. ``stored``, ``duplicate`` and ``unresolved`` (stored, but of no
-    known customer) count only what went straight to the database.
+    known customer) are known only of what went straight to the database.
     """
 
     events: int = 0
@@ -37,10 +37,17 @@ class Made:
     types: dict[str, int] = field(default_factory=dict)
     first_at: datetime | None = None
     last_at: datetime | None = None
-    stored: int = 0
-    duplicate: int = 0
-    unresolved: int = 0
+    stored: int | None = None
+    duplicate: int | None = None
+    unresolved: int | None = None
     seconds: float = 0.0
+
+    def add(self, taken: Taken | None) -> None:
+        """Take into the counts what became of a batch, where that is known."""
+        if taken is not None:
+            self.stored = (self.stored or 0) + taken.stored
+            self.duplicate = (self.duplicate or 0) + taken.duplicate
+            self.unresolved = (self.unresolved or 0) + taken.unresolved
 
     def count(self, events: list[MadeEvent]) -> None:
         """Take these events into the counts."""
@@ -60,6 +67,7 @@ def generate_signals(
     events: int,
     customers: int,
     days: int,
+    since: datetime | None = None,
     seed: int = 0,
     until: datetime | None = None,
     orders: bool = False,
@@ -73,7 +81,8 @@ def generate_signals(
     Args:
         events: how many, those that are sent twice counted twice.
         customers: where the shop has fewer, made codes that no customer has fill up.
-        days: they fall into so many days before ``until``.
+        days: they fall into so many days before ``until``,
+        since: or, if given, into the time since then.
         seed: another seed makes others; the same one, with the same shop and ``until``, the same.
         until: default now.
         orders: purchases are those of the shop's real orders of these days.
@@ -91,13 +100,15 @@ def generate_signals(
     if events < 0 or customers < 1 or days < 1:
         raise CrmError("Give at least one customer and one day.")
     end = until or timezone.now()
-    since = end - timedelta(days=days)
+    begin = since or end - timedelta(days=days)
+    if begin >= end:
+        raise CrmError("The time of the signals ends before it begins.")
     world = world_of_shop(
         customers=customers,
-        orders_since=since if orders else None,
+        orders_since=begin if orders else None,
         orders_until=end if orders else None,
     )
-    window = Window(since=_micros(since), until=_micros(end), zone=timezone.get_default_timezone())
+    window = Window(since=_micros(begin), until=_micros(end), zone=timezone.get_default_timezone())
     return send(
         made_events(events, world=world, window=window, seed=seed),
         total=events, to=to, path=path, progress=progress,
@@ -122,9 +133,7 @@ def send(
                 sent = f"{made.events:,} of {total:,} events were sent before."
                 raise CrmError(f"{error} {sent}") from error
             made.count(batch)
-            made.stored += taken.stored
-            made.duplicate += taken.duplicate
-            made.unresolved += taken.unresolved
+            made.add(taken)
             if progress is not None:
                 progress(made.events, total, "Making signals")
     made.seconds = time.monotonic() - begun

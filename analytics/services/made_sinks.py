@@ -22,17 +22,17 @@ DESTINATIONS = ("queue", "database", "file", "nowhere")
 
 @dataclass(slots=True)
 class Taken:
-    """What became of events. Only the database knows it at once; elsewhere all stay 0."""
+    """What became of events that went to the database."""
 
-    stored: int = 0
-    duplicate: int = 0
-    unresolved: int = 0
+    stored: int
+    duplicate: int
+    unresolved: int
 
 
 class Sink(Protocol):
-    """Takes some events, in the order of arrival."""
+    """Takes some events, in the order of arrival; says what became of them where it knows."""
 
-    def __call__(self, events: list[MadeEvent]) -> Taken: ...
+    def __call__(self, events: list[MadeEvent]) -> Taken | None: ...
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def sink(to: str, *, path: Path | None = None) -> Iterator[Sink]:
 
 
 def _to_nowhere(salt: bytes) -> Sink:
-    return lambda events: Taken()
+    return lambda events: None
 
 
 def _to_database(salt: bytes) -> Sink:
@@ -69,11 +69,10 @@ def _to_database(salt: bytes) -> Sink:
 def _to_queue(salt: bytes) -> Sink:
     """Put into the queue as received now; a worker stores them."""
 
-    def take(events: list[MadeEvent]) -> Taken:
+    def take(events: list[MadeEvent]) -> None:
         now = time.time_ns() // 1000
         envelopes = list(wrap(events, salt=salt + now.to_bytes(8, "big"), received_at=now))
         _append(encode(envelopes), len(envelopes))
-        return Taken()
 
     return take
 
@@ -95,9 +94,8 @@ def _append(chunk: bytes, count: int) -> None:
 def _to_file(out: BinaryIO) -> Sink:
     """Write one JSON object a line, as ``POST /api/v1/signals`` takes it."""
 
-    def take(events: list[MadeEvent]) -> Taken:
+    def take(events: list[MadeEvent]) -> None:
         out.write(b"".join(body(event) + b"\n" for event in events))
-        return Taken()
 
     return take
 
