@@ -1,5 +1,6 @@
 """The shop as it is, as the world of made signals."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +15,8 @@ from customers.models import Customer
 from orders.models import Order, OrderItem, Product
 
 GOODS = 1000
+RECENT_LINES = 50_000
+"""So many of the newest order lines say what sells."""
 LINES = 3
 """Of an order, so many of its dearest lines become purchases."""
 _NO_PRICE = Decimal("9.95")
@@ -52,12 +55,18 @@ def _customers(limit: int) -> list[str]:
 
 
 def _goods() -> tuple[Goods, ...]:
-    products = Product.objects.recommendable().order_by(
-        F("popularity").desc(nulls_last=True), "-price", "pk"
-    )
-    rows = products.values_list("key", "label", "price")[:GOODS]
+    """Return what sold most of late, then what is in the catalogue besides."""
+    sold = OrderItem.objects.order_by("-pk").values_list("product_id", "unit_price")
+    lines = list(sold.filter(product__in=Product.objects.recommendable())[:RECENT_LINES])
+    paid = dict(reversed(lines))
+    best = [product for product, _ in Counter(product for product, _ in lines).most_common(GOODS)]
+    others = Product.objects.recommendable().exclude(pk__in=best).order_by("pk")
+    keys = [*best, *others.values_list("pk", flat=True)[: GOODS - len(best)]]
+    products = Product.objects.only("key", "label", "price").in_bulk(keys)
     return tuple(
-        Goods(key, label, _NO_PRICE if price is None else price) for key, label, price in rows
+        Goods(found.key, found.label, _pence(found.price or paid.get(key) or _NO_PRICE))
+        for key in keys
+        if (found := products.get(key))
     )
 
 
@@ -91,14 +100,14 @@ def _bought(order: Order, customer: str, lines: list[OrderItem]) -> Bought:
         number=order.number,
         lines=tuple(
             (
-                Goods(line.product.key, line.product.label, _price(line)),
+                Goods(line.product.key, line.product.label, _pence(line.unit_price)),
                 max(1, int(line.quantity)),
-                line.net_amount.quantize(Decimal("0.01")),
+                _pence(line.net_amount),
             )
             for line in lines
         ),
     )
 
 
-def _price(line: OrderItem) -> Decimal:
-    return line.unit_price.quantize(Decimal("0.01"))
+def _pence(amount: Decimal) -> Decimal:
+    return amount.quantize(Decimal("0.01"))

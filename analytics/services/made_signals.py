@@ -66,7 +66,7 @@ def generate_signals(
     *,
     events: int,
     customers: int,
-    days: int,
+    days: int = 30,
     since: datetime | None = None,
     seed: int = 0,
     until: datetime | None = None,

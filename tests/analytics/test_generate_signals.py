@@ -93,6 +93,16 @@ class TestWorld:
         assert (goods.key, goods.label) == (product.key, product.label)
         assert goods.price > 0
 
+    def test_what_sold_most_comes_first_at_the_price_that_was_paid(self):
+        quiet, busy = ProductFactory(price=None), ProductFactory(price=None)
+        for product in (busy, quiet, busy):
+            OrderItemFactory(product=product, unit_price=Decimal("7.2500"))
+
+        first, second = world_of_shop(customers=1).goods
+
+        assert (first.key, second.key) == (busy.key, quiet.key)
+        assert first.price == Decimal("7.25")
+
     def test_without_a_catalogue_there_are_made_goods(self):
         assert world_of_shop(customers=1).goods
 
