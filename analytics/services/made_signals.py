@@ -97,12 +97,9 @@ def generate_signals(
     """
     if settings.PRODUCTION and to != "nowhere" and not in_production:
         raise CrmError("Made signals do not belong among real ones: this is production.")
-    if events < 0 or customers < 1 or days < 1:
-        raise CrmError("Give at least one customer and one day.")
-    end = until or timezone.now()
-    begin = since or end - timedelta(days=days)
-    if begin >= end:
-        raise CrmError("The time of the signals ends before it begins.")
+    if events < 0 or customers < 1:
+        raise CrmError("Give at least one customer, and no negative number of events.")
+    begin, end = _between(since, until, days)
     world = world_of_shop(
         customers=customers,
         orders_since=begin if orders else None,
@@ -113,6 +110,19 @@ def generate_signals(
         made_events(events, world=world, window=window, seed=seed),
         total=events, to=to, path=path, progress=progress,
     )  # fmt: skip
+
+
+def _between(
+    since: datetime | None, until: datetime | None, days: int
+) -> tuple[datetime, datetime]:
+    now = timezone.now()
+    end = until or now
+    begin = since or end - timedelta(days=days)
+    if end > now:
+        raise CrmError("Nothing has happened yet in the future.")
+    if begin >= end:
+        raise CrmError("Give at least one day.")
+    return begin, end
 
 
 def send(

@@ -1,17 +1,21 @@
 """The demo's signals: the shop's file has none, so they are made, and say so."""
 
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-from django.db.models import Max
+from django.db.models import Case, Count, Max, When
 from django.utils import timezone
 
 from analytics.ingest.made import SOURCE
 from analytics.models import Signal
 from analytics.services.made_signals import Made, generate_signals
 from crm_project.common.jobs import Progress
+from crm_project.common.models import RefreshState
+from crm_project.common.services.refresh import record
 from customers.models import Customer
 from recommendations.services.demo import NEWEST, DemoData
 
+STEP = "demo signals"
 DAYS = 90
 SIGNALS_A_DAY = 450
 """Few enough for a start within seconds, enough for every page to have something to show."""
@@ -26,19 +30,51 @@ def load_signals(*, data: DemoData, progress: Progress | None = None) -> Made | 
     as far as the numbers allow; so what customers looked at and what they bought fit together.
     """
     until = demo_end(data)
-    newest = Signal.objects.filter(source=SOURCE).aggregate(at=Max("received_at"))["at"]
-    since = max(newest or until - timedelta(days=DAYS), until - timedelta(days=DAYS))
+    since = _made_until(or_else=until - timedelta(days=DAYS))
     if until - since < PAUSE:
         return None
-    return generate_signals(
-        events=int((until - since) / timedelta(days=1) * SIGNALS_A_DAY),
-        customers=Customer.objects.count(),
-        since=since,
-        until=until,
-        orders=True,
-        to="database",
-        progress=progress,
+    with record(STEP, as_of=until) as state:
+        made = generate_signals(
+            events=int((until - since) / timedelta(days=1) * SIGNALS_A_DAY),
+            customers=Customer.objects.count(),
+            since=since,
+            until=until,
+            orders=True,
+            to="database",
+            progress=progress,
+        )
+        state.rows = made.stored
+    return made
+
+
+def _made_until(*, or_else: datetime) -> datetime:
+    """Return the end of what was made so far; of a start that was interrupted, its last signal."""
+    newest = Signal.objects.filter(source=SOURCE).aggregate(at=Max("received_at"))["at"]
+    if newest is None:
+        return or_else
+    complete = RefreshState.objects.filter(name=STEP, error="", finished_at__isnull=False)
+    end: datetime = max(newest, complete.aggregate(at=Max("as_of"))["at"] or newest, or_else)
+    return end
+
+
+@dataclass(frozen=True, slots=True)
+class SignalSummary:
+    """What is there: signals, the customers they are of, and codes that nobody has."""
+
+    signals: int
+    customers: int
+    strangers: int
+
+
+def summary() -> SignalSummary:
+    """Count the made signals."""
+    unknown = Case(When(customer=None, then="customer_ref"))
+    counts = Signal.objects.filter(source=SOURCE).aggregate(
+        signals=Count("*"),
+        customers=Count("customer", distinct=True),
+        strangers=Count(unknown, distinct=True),
     )
+    return SignalSummary(**counts)
 
 
 def demo_end(data: DemoData) -> datetime:

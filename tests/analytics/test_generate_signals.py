@@ -10,12 +10,17 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import IntegrityError, connection, transaction
 
 from analytics.ingest.chunk import decode
+from analytics.ingest.envelope import Envelope
+from analytics.ingest.identity import uuid7
 from analytics.ingest.made import SOURCE
+from analytics.models import RawEvent, Signal, SignalReceipt
 from analytics.selectors.made_world import world_of_shop
 from analytics.selectors.signal_queue import queue_stats
 from analytics.services import made_sinks, signal_queue
+from analytics.services.signal_store import store
 from tests.factories import CustomerFactory, OrderFactory, OrderItemFactory, ProductFactory
 
 UNTIL = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -67,9 +72,17 @@ def test_the_table_says_what_was_made():
     assert "100" in shown
 
 
-@pytest.mark.parametrize("arguments", [["--customers", "0"], ["--days", "0"], ["--events", "-1"]])
-def test_what_makes_no_sense_is_refused(arguments):
-    with pytest.raises(CommandError, match="at least one"):
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--customers", "0"], "at least one"),
+        (["--days", "0"], "at least one"),
+        (["--events", "-1"], "at least one"),
+        (["--until", "2999-01-01"], "in the future"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(arguments, reason):
+    with pytest.raises(CommandError, match=reason):
         run("--dry-run", *arguments)
 
 
@@ -198,3 +211,62 @@ def test_production_is_left_alone_unless_somebody_insists(settings, tmp_path):
     with pytest.raises(CommandError, match="production"):
         run("--clear")
     assert counts("--yes", *file)["events"] == 10
+
+
+class TestDatabase:
+    def test_each_is_stored_once_as_if_received_when_it_happened(self):
+        customer = CustomerFactory()
+
+        made = counts("--events", "600", "--customers", "3", "--days", "5", "--to", "database")
+
+        assert made["stored"] + made["duplicate"] == RawEvent.objects.count() == 600
+        assert made["duplicate"] == made["repeated"]
+        assert made["stored"] == Signal.objects.count() == SignalReceipt.objects.count()
+        assert made["unresolved"] == Signal.objects.unresolved().count() < made["stored"]
+        assert Signal.objects.of_customer(customer).exists()
+        assert not Signal.objects.filter(received_at__gt=UNTIL).exists()
+        assert not Signal.objects.filter(historical=False).exists()
+
+    def test_the_same_once_more_are_duplicates(self):
+        first = counts("--events", "300", "--to", "database")
+        again = counts("--events", "300", "--to", "database")
+
+        assert (again["stored"], again["duplicate"]) == (0, 300)
+        assert Signal.objects.count() == first["stored"]
+
+    def test_clearing_leaves_what_is_real(self):
+        at = int(UNTIL.timestamp()) * 1_000_000
+        of_sender = Envelope(
+            uuid7(at), at, SOURCE, "abc", "signal", "", "",
+            b'{"event_type": "view", "customer_id": "1", "message_id": "m",'
+            b' "occurred_at": "2026-03-01T00:00:00Z"}',
+        )  # fmt: skip
+        store([of_sender])
+        counts("--events", "300", "--to", "database")
+
+        promised = counts("--clear", "--dry-run")
+        assert Signal.objects.count() == promised["signals"] + 1
+        cleared = counts("--clear")
+
+        assert cleared == promised
+        assert cleared["raw_events"] == 300
+        assert Signal.objects.get().message_id == "m"
+        assert RawEvent.objects.count() == SignalReceipt.objects.count() == 1
+
+    def test_after_clearing_the_raw_log_refuses_again_and_all_can_be_made_again(self):
+        first = counts("--events", "100", "--to", "database")
+        counts("--clear")
+        again = counts("--events", "100", "--to", "database")
+
+        assert again["stored"] == first["stored"]
+        with pytest.raises(IntegrityError, match="never changed"), transaction.atomic():
+            RawEvent.objects.all().delete()
+
+    def test_only_the_owner_of_the_tables_may_clear(self):
+        with connection.cursor() as cursor:
+            cursor.execute("create role app_of_test")
+            cursor.execute("grant usage on schema public to app_of_test")
+            cursor.execute("set local role app_of_test")
+
+        with pytest.raises(CommandError, match="Only the owner"):
+            run("--clear")

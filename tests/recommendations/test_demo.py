@@ -5,12 +5,16 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics.models import Signal
 from crm_project.common.exceptions import CrmError
 from crm_project.common.models import User
-from recommendations.services import demo
+from orders.models import Order
+from recommendations.services import demo, demo_signals
+from tests.factories import ImportBatchFactory, OrderFactory
 
 DATA = Path(__file__).parents[2] / demo.DATA
 
@@ -44,3 +48,57 @@ class TestLogin:
         with pytest.raises(CrmError, match="not for production"):
             demo.ensure_login()
         assert not User.objects.exists()
+
+
+@pytest.mark.django_db
+class TestSignals:
+    """Of a small shop, whose newest order is of yesterday."""
+
+    @pytest.fixture
+    def data(self):
+        for days in (1, 40, 200):
+            OrderFactory(items=1, ordered_at=timezone.now() - timedelta(days=days))
+        return demo.DemoData(ImportBatchFactory(options={"shift_days": 7}), True, 0)
+
+    @pytest.fixture(autouse=True)
+    def few(self, monkeypatch):
+        monkeypatch.setattr(demo_signals, "SIGNALS_A_DAY", 20)
+
+    def test_they_reach_from_ninety_days_ago_until_now_and_fit_the_orders(self, data):
+        made = demo_signals.load_signals(data=data)
+
+        assert made.events == 90 * 20
+        newest = Signal.objects.latest("occurred_at").occurred_at
+        assert timezone.now() - timedelta(days=1) < newest <= timezone.now()
+        orders = set(Signal.objects.purchases().values_list("signal_data__order", flat=True))
+        recent = Order.objects.order_by("-ordered_at")[:2]
+        assert orders == {order.number for order in recent}
+        found = demo_signals.summary()
+        assert found.signals == made.stored
+        assert found.customers == 3
+        assert found.strangers > 0
+
+    def test_a_start_soon_afterwards_makes_no_more(self, data):
+        demo_signals.load_signals(data=data)
+
+        assert demo_signals.load_signals(data=data) is None
+
+    def test_a_start_a_day_later_adds_that_day(self, data, monkeypatch):
+        first = demo_signals.load_signals(data=data)
+        tomorrow = timezone.now() + timedelta(days=1)
+        monkeypatch.setattr(timezone, "now", lambda: tomorrow)
+
+        more = demo_signals.load_signals(data=data)
+
+        assert 18 <= more.events <= 22
+        assert more.duplicate == more.repeated
+        assert Signal.objects.count() == first.stored + more.stored
+        assert more.first_at >= first.last_at - timedelta(days=1)
+
+    def test_with_the_files_own_dates_they_end_with_the_file(self, data):
+        data.batch.options = {}
+
+        made = demo_signals.load_signals(data=data)
+
+        assert made.last_at.date() <= demo.NEWEST
+        assert made.last_at.date() >= demo.NEWEST - timedelta(days=1)

@@ -16,7 +16,7 @@ from analytics.models import RfmRun
 from analytics.selectors.rfm import segment_summary, top_customers
 from crm_project.common import jobs
 from crm_project.common.exceptions import CrmError
-from recommendations.services import demo
+from recommendations.services import demo, demo_signals
 
 
 class Command(BaseCommand):
@@ -45,9 +45,11 @@ class Command(BaseCommand):
         with steps(console) as progress:
             migrate(progress)
             data = demo.load(shift=shift, progress=progress)
+            demo_signals.load_signals(data=data, progress=progress)
             run = demo.score(data=data, progress=progress)
             demo.ensure_login()
         _print_data(console, data)
+        _print_signals(console)
         _print_segments(console, run)
         _print_best(console, run)
 
@@ -80,6 +82,12 @@ def _print_data(console: Console, data: demo.DemoData) -> None:
     console.print(f"Orders of a UK gift wholesaler (UCI 352, CC BY 4.0): {words}.")
     if data.shift_days:
         console.print(f"Dates are moved forward by {data.shift_days // 7} weeks.")
+
+
+def _print_signals(console: Console) -> None:
+    made = demo_signals.summary()
+    words = f"{made.signals:,} of {made.customers:,} customers and {made.strangers:,} strangers"
+    console.print(f"Signals of {demo_signals.DAYS} days, made because the file has none: {words}.")
 
 
 def _print_segments(console: Console, run: RfmRun) -> None:
