@@ -208,6 +208,8 @@ CRM_SIGNAL_BATCH = env.int("CRM_SIGNAL_BATCH", default=4_000)
 CRM_SIGNAL_THREADS = env.int("CRM_SIGNAL_THREADS", default=2)
 # A worker stops when the database refuses so many events one after the other: not their fault.
 CRM_QUARANTINE_IN_A_ROW = env.int("CRM_QUARANTINE_IN_A_ROW", default=100)
+# Pages that one web process works on at once; events do not need them.
+CRM_WEB_THREADS = env.int("CRM_WEB_THREADS", default=8)
 # Whole months that are kept; 0 keeps everything. Receipts never expire.
 CRM_SIGNAL_RETENTION_MONTHS = env.int("CRM_SIGNAL_RETENTION_MONTHS", default=0)
 CRM_RAW_EVENT_RETENTION_MONTHS = env.int("CRM_RAW_EVENT_RETENTION_MONTHS", default=0)

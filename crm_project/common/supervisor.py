@@ -131,9 +131,9 @@ def server_commands(*, host: str, port: int) -> dict[str, list[str]]:
     celery = (python, "-m", "celery", "--quiet", "-A", "crm_project")
     return {
         "web": [
-            *(python, "-m", "granian", "--interface", "wsgi", "--host", host),
-            *("--port", str(port), "--workers", "1", "--blocking-threads", "4"),
-            *("--no-ws", "--log-level", "warning", "crm_project.wsgi:application"),
+            *(python, "-m", "granian", "--interface", "asgi", "--host", host),
+            *("--port", str(port), "--workers", "1", "--no-ws"),
+            *("--log-level", "warning", "crm_project.asgi:application"),
         ],
         # Has its own servers started, if need be, by manage.py.
         "consumer": [python, str(settings.BASE_DIR / "manage.py"), "consume_signals"],

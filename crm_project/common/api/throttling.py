@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crm_project.common.models import ApiToken
-from crm_project.common.services.tokens import RATE
+from crm_project.common.services.tokens import parse_rate
 
 if TYPE_CHECKING:
     # REST framework loads this module while it defines APIView.
@@ -40,7 +40,6 @@ redis.call('SET', KEYS[1], string.format('%.0f', after),
            'PX', math.ceil((after - now) / 1000) + 1)
 return {1, math.floor((interval * burst - (after - now)) / interval), 0, after - now}
 """
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _MICROSECONDS = 1_000_000
 
 
@@ -58,18 +57,6 @@ class Allowance:
 @cache
 def _client() -> Any:
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5)
-
-
-def parse_rate(rate: str) -> tuple[int, int]:
-    """Return requests and seconds of a rate.
-
-    >>> parse_rate("600/min")
-    (600, 60)
-    """
-    match = RATE.fullmatch(rate)
-    if match is None:
-        raise ValueError(f"{rate!r} is not a rate like 600/min.")
-    return int(match[1]), _SECONDS[match[2][0]]
 
 
 def take(key: str, rate: str) -> Allowance:

@@ -18,12 +18,25 @@ _PREFIX_ALPHABET = string.ascii_lowercase + string.digits
 _PREFIX_LENGTH = 10
 _SECRET_BYTES = 32
 RATE = re.compile(r"([1-9][0-9]{0,6})/(s|sec|second|m|min|minute|h|hour|d|day)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 TOKEN = re.compile(r"crm_([a-z0-9]{1,12})_([A-Za-z0-9_-]{20,200})")
 
 
 def digest(secret: str) -> str:
     """Return the SHA-256 of a whole token in hex: 256 random bits need no slow hash."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def parse_rate(rate: str) -> tuple[int, int]:
+    """Return how many in how many seconds.
+
+    >>> parse_rate("600/min")
+    (600, 60)
+    """
+    match = RATE.fullmatch(rate)
+    if match is None:
+        raise ValueError(f"{rate!r} is not a rate like 600/min.")
+    return int(match[1]), _SECONDS[match[2][0]]
 
 
 @transaction.atomic

@@ -1,0 +1,124 @@
+"""The fast way in: authenticate, count, judge, queue, answer. Never 2xx before it is on disk."""
+
+import asyncio
+import os
+import re
+import time
+from typing import Any
+
+import structlog
+from django.conf import settings
+
+from analytics.api.receiving.flusher import Flusher
+from analytics.api.receiving.messages import (
+    BODY_SECONDS,
+    Gone,
+    read_body,
+    send_answer,
+    send_problem,
+)
+from analytics.api.receiving.rate import Counter
+from analytics.api.receiving.senders import Senders
+from analytics.services import signal_answers, signal_intake
+from analytics.services.signal_endpoints import ENDPOINTS, Endpoint
+from analytics.services.signal_intake import IntakeError
+from analytics.services.signal_senders import WRITE_SCOPE, Sender
+from analytics.signal_stream import QueueError
+
+logger = structlog.get_logger(__name__)
+
+_ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
+_SLICE = 250
+"""Events judged in one go; between slices others have their turn."""
+
+
+class ReceiveApp:
+    """An ASGI application for the addresses in ``ENDPOINTS``; one per process."""
+
+    def __init__(self) -> None:
+        self._senders = Senders()
+        self._flusher = Flusher()
+        self._counter = Counter(self._flusher.client)
+        self._known = signal_answers.Known()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"")
+        request_id = given if _ACCEPTABLE_ID.fullmatch(given) else os.urandom(16).hex().encode()
+        try:
+            endpoint = ENDPOINTS[scope["path"]]
+            body = await self._answer(endpoint, headers, scope, receive)
+        except Gone:
+            return
+        except IntakeError as error:
+            await send_problem(send, error, request_id)
+        except QueueError as error:
+            await send_problem(send, in_words(error), request_id)
+        except Exception:
+            logger.exception("unexpected error while receiving", request_id=request_id.decode())
+            oops = IntakeError(500, "error", "Something went wrong here. It was logged.")
+            await send_problem(send, oops, request_id)
+        else:
+            await send_answer(send, endpoint.success, body, request_id)
+
+    async def _answer(
+        self, endpoint: Endpoint, headers: dict[bytes, bytes], scope: Any, receive: Any
+    ) -> bytes:
+        """Return the body of a successful answer; by then the events are on disk."""
+        sender = await self._sender(headers, scope)
+        many = signal_intake.is_batch(endpoint, _text(headers, b"content-type"))
+        body = await _body(headers, receive, many=many)
+        encoding = _text(headers, b"content-encoding")
+        parcel = signal_intake.unwrap(body, encoding=encoding, many=many)
+        await self._counter.take(sender.token, sender.rate, len(parcel.events))
+        now = time.time_ns() // 1_000
+        items: list[signal_intake.Item] = []
+        for start in range(0, len(parcel.events), _SLICE):
+            if start:
+                await asyncio.sleep(0)
+            events = parcel.events[start : start + _SLICE]
+            items += signal_intake.judge(
+                events, sent_at=parcel.sent_at, endpoint=endpoint, sender=sender, now=now
+            )
+        await self._flusher.put(signal_intake.envelopes_of(items, many=many))
+        return signal_answers.encoded(signal_answers.answer(items, now=now, known=self._known))
+
+    async def _sender(self, headers: dict[bytes, bytes], scope: Any) -> Sender:
+        sender = await self._senders.get(headers.get(b"authorization", b""))
+        if sender is None:
+            address = scope["client"][0] if scope.get("client") else ""
+            rate = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]["anonymous"]
+            await self._counter.take(f"address:{address}", rate, 1)
+            words = "The token is missing, wrong, expired or revoked."
+            raise IntakeError(401, "invalid_token", words)
+        if not sender.may_send:
+            raise IntakeError(403, "permission_denied", f"The token lacks the scope {WRITE_SCOPE}.")
+        return sender
+
+    async def close(self) -> None:
+        await self._senders.close()
+        await self._flusher.close()
+
+
+async def _body(headers: dict[bytes, bytes], receive: Any, *, many: bool) -> bytes:
+    limit = signal_intake.body_limit(many=many)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await read_body(receive, limit)
+    except TimeoutError as error:
+        raise IntakeError(408, "too_slow", "The body did not arrive in time.") from error
+    if body is None:
+        raise signal_intake.too_large(many=many)
+    return body
+
+
+def _text(headers: dict[bytes, bytes], name: bytes) -> str:
+    return headers.get(name, b"").decode("latin-1")
+
+
+def in_words(error: QueueError) -> IntakeError:
+    """Return the answer while the queue cannot keep anything."""
+    logger.warning("events are refused: %s", error)
+    # The kind of error only: what is wrong with our servers is not the sender's business.
+    words = (type(error).__doc__ or "").strip()
+    return IntakeError(503, "unavailable", words, retry_after=error.retry_after)

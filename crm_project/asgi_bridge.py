@@ -1,0 +1,150 @@
+"""One site of two applications: the asynchronous one for events, and Django in its threads."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+from urllib.parse import quote_from_bytes
+
+import structlog
+from a2wsgi import WSGIMiddleware
+from django.conf import settings
+
+from analytics.services import signal_queue
+from analytics.services.signal_endpoints import ENDPOINTS
+from analytics.signal_stream import QueueError
+
+PART_SECONDS = 60.0
+"""How long the next part of an upload may take: a silent sender must not hold a thread."""
+
+logger = structlog.get_logger(__name__)
+
+
+class Site:
+    """Sends each request to the application that answers it.
+
+    Args:
+        pages: Django, as an ASGI application.
+        receive: makes the application for events, in the process and loop where it will run.
+    """
+
+    def __init__(self, *, pages: Any, receive: Callable[[], Any]) -> None:
+        self._pages = pages
+        self._make_receive = receive
+        self._receive: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            if scope["method"] == "POST" and scope["path"] in ENDPOINTS:
+                if self._receive is None:
+                    self._receive = self._make_receive()
+                await self._receive(scope, receive, send)
+            else:
+                await self._pages(scope, receive, send)
+
+    async def _live(self, receive: Any, send: Any) -> None:
+        await receive()
+        if trouble := await asyncio.to_thread(start_trouble):
+            await send({"type": "lifespan.startup.failed", "message": trouble})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        if self._receive is not None:
+            await self._receive.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def start_trouble() -> str:
+    """Return why this server must not start; empty when it may.
+
+    A queue that does not answer yet is no reason: until it does, senders are asked to come again.
+    """
+    if not settings.PRODUCTION:
+        return ""
+    try:
+        return signal_queue.durability()
+    except QueueError:
+        logger.warning("the queue does not answer; events are refused until it does")
+        return ""
+
+
+class DjangoPages:
+    """A WSGI application behind ASGI, in a fixed number of threads; answers may be streamed.
+
+    Repairs on the way what the bridge's library leaves open: headers that pretend to be others,
+    bytes that a query string must not hold, senders that fall silent, readers that hang up.
+    """
+
+    def __init__(self, wsgi: Any, *, threads: int) -> None:
+        self._wsgi = wsgi
+        app: Any = self._app
+        self._bridge: Any = WSGIMiddleware(app, workers=threads)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        line = _Line(receive, send)
+        await self._bridge(_cleaned(scope) | {"crm.line": line}, line.receive, line.send)
+
+    def _app(self, environ: dict[str, Any], start_response: Any) -> "_WhileConnected":
+        line = environ["asgi.scope"]["crm.line"]
+        return _WhileConnected(self._wsgi(environ, start_response), line)
+
+
+class _Line:
+    """The connection of one request; remembers when nobody is at the other end any more."""
+
+    def __init__(self, receive: Any, send: Any) -> None:
+        self._receive = receive
+        self._send = send
+        self.is_open = True
+
+    async def receive(self) -> Any:
+        try:
+            message = await asyncio.wait_for(self._receive(), PART_SECONDS)
+        except TimeoutError:
+            message = {"type": "http.disconnect"}
+        if message["type"] == "http.disconnect":
+            self.is_open = False
+        return message
+
+    async def send(self, message: Any) -> None:
+        if not self.is_open:
+            return
+        try:
+            await self._send(message)
+        except Exception:
+            # Whoever hung up needs no answer; the thread that makes it must not wait forever.
+            self.is_open = False
+
+
+class _WhileConnected:
+    """The parts of an answer, until the reader hangs up."""
+
+    def __init__(self, parts: Iterable[bytes], line: _Line) -> None:
+        self._parts = parts
+        self._line = line
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in self._parts:
+            if not self._line.is_open:
+                break
+            yield part
+
+    def close(self) -> None:
+        close = getattr(self._parts, "close", None)
+        if close is not None:
+            close()
+
+
+def _cleaned(scope: Any) -> dict[str, Any]:
+    """Return the request as WSGI can carry it.
+
+    WSGI writes ``X-Forwarded-For`` and ``X_Forwarded_For`` the same: the second, which no proxy
+    of ours sets, is dropped. A query string is ASCII.
+    """
+    headers = [(name, value) for name, value in scope["headers"] if b"_" not in name]
+    query = quote_from_bytes(scope["query_string"], safe=_PRINTABLE)
+    return {**scope, "headers": headers, "query_string": query.encode("ascii")}
+
+
+_PRINTABLE = "".join(chr(code) for code in range(0x21, 0x7F))

@@ -1,0 +1,354 @@
+"""The fast way in: what is promised is queued, what is not queued is never promised."""
+
+import asyncio
+import gzip
+import json
+import uuid
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from analytics.api.receiving import app as receiving_app
+from analytics.ingest import limits
+from analytics.services.signal_endpoints import ENDPOINTS
+from analytics.services.signal_queue import client
+from analytics.signal_stream import key
+from crm_project.common.services.tokens import revoke_token
+from tests.analytics.receiving import basic, ingest_token, queued, talk
+
+pytestmark = pytest.mark.django_db
+
+SIGNAL = {"event_type": "view", "customer_id": "C1"}
+TRACK = {"type": "track", "userId": "C1", "event": "View"}
+CLOUD = {"specversion": "1.0", "id": "1", "source": "/s", "type": "view", "subject": "C1"}
+
+
+@pytest.fixture(autouse=True)
+def queue(settings):
+    """A queue of this test's own."""
+    settings.CRM_QUEUE_PREFIX = f"test:{uuid.uuid4().hex}"
+    server, prefix = client(), settings.CRM_QUEUE_PREFIX
+    yield
+    if keys := server.keys(f"{prefix}*"):
+        server.delete(*keys)
+
+
+@pytest.fixture
+def issue(in_thread):
+    """Make a token that other connections see: ``issue(*scopes, rate=…)``."""
+    users = []
+
+    def make(*scopes, **fields):
+        token, secret = in_thread(ingest_token, *scopes, **fields)()
+        users.append(token.user)
+        return token, secret
+
+    yield make
+    in_thread(lambda: [user.delete() for user in users])()
+
+
+@pytest.fixture
+def secret(issue):
+    return issue()[1]
+
+
+def post(secret, path, body, *args, **headers):
+    return talk(secret, lambda caller: caller.post(path, body, *args, **headers))
+
+
+def test_a_signal_is_queued_before_its_sender_gets_the_receipt(secret):
+    answer = post(secret, "/api/v1/signals", SIGNAL | {"message_id": "m1"}, x_request_id="r-1")
+
+    assert answer.status == 202
+    [envelope] = queued()
+    found = answer.json()
+    assert found["accepted"] == 1
+    assert found["receipts"] == [
+        {
+            "index": 0,
+            "status": "accepted",
+            "id": str(uuid.UUID(bytes=envelope.id)),
+            "message_id": "m1",
+        }
+    ]
+    assert (envelope.source, envelope.shape, envelope.may_identify) == ("shop", "signal", False)
+    assert json.loads(envelope.body) == SIGNAL | {"message_id": "m1"}
+    assert answer.headers["x-request-id"] == "r-1"
+
+
+def test_one_bad_event_does_not_sink_its_batch(secret):
+    bad = b'{"event_type": "view", "customer_id": "\\ud800", "message_id": "bad"}'
+    good = json.dumps(SIGNAL).encode()
+
+    answer = post(secret, "/api/v1/signals/batch", b'{"signals": [%s, %s]}' % (bad, good))
+
+    assert answer.status == 202
+    found = answer.json()
+    assert found["accepted"] == 1
+    assert [one["status"] for one in found["receipts"]] == ["rejected", "accepted"]
+    assert [(one["index"], one["code"]) for one in found["rejected"]] == [(0, "not_storable")]
+    assert [envelope.body for envelope in queued()] == [good]
+
+
+def test_a_batch_without_any_good_event_is_refused_as_a_whole(secret):
+    answer = post(secret, "/api/v1/signals/batch", [{}, {"event_type": "x"}])
+
+    assert answer.status == 422
+    assert answer.codes() == {"0.event_type": "missing", "1.customer_id": "missing"}
+    assert not queued()
+
+
+def test_a_repeated_message_id_is_called_a_duplicate_and_queued_all_the_same(secret):
+    async def twice(caller):
+        body = [SIGNAL | {"message_id": "m1"}, SIGNAL | {"message_id": "m2"}]
+        first = await caller.post("/api/v1/signals/batch", [*body, body[0]])
+        return first.json(), (await caller.post("/api/v1/signals", body[1])).json()
+
+    first, second = talk(secret, twice)
+
+    assert (first["accepted"], first["duplicate"]) == (2, 1)
+    assert (second["accepted"], second["duplicate"]) == (0, 1)
+    assert len(queued()) == 4
+
+
+@pytest.mark.parametrize("path", ["/v1/batch", "/v1/import", "/v1/batch/"])
+def test_a_segment_batch_is_packed_and_its_refused_events_are_kept_for_quarantine(secret, path):
+    body = {"batch": [TRACK, {"type": "track"}], "sentAt": "2026-01-31T12:00:00Z"}
+    packed = gzip.compress(json.dumps(body).encode())
+
+    answer = post(None, path, packed, authorization=basic(secret), content_encoding="gzip")
+
+    assert answer.status == 200
+    assert [one["status"] for one in answer.json()["receipts"]] == ["accepted", "rejected"]
+    assert {envelope.sent_at for envelope in queued()} == {"2026-01-31T12:00:00Z"}
+    assert len(queued()) == 2
+
+
+@pytest.mark.parametrize("kind", ["track", "identify", "alias", "group", "page", "screen"])
+def test_each_segment_kind_has_its_address(secret, kind):
+    answer = post(secret, f"/v1/{kind}", {"userId": "C1", "event": "View", "previousId": "a"})
+
+    assert (answer.status, answer.json()["accepted"]) == (200, 1)
+    assert queued()[0].hint == kind
+
+
+def test_cloudevents_come_alone_or_as_a_list(secret):
+    alone = post(secret, "/api/v1/events", CLOUD, "application/cloudevents+json; charset=utf-8")
+    many = post(secret, "/api/v1/events", [CLOUD], "application/cloudevents-batch+json")
+
+    assert (alone.status, many.status) == (202, 202)
+    assert [envelope.shape for envelope in queued()] == ["cloudevent"] * 2
+
+
+def test_a_token_that_may_change_customers_marks_its_events(issue):
+    secret = issue("signals:write", "customers:write")[1]
+
+    post(secret, "/v1/identify", {"userId": "C1"})
+
+    assert queued()[0].may_identify
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers", "status", "code"),
+    [
+        ("/api/v1/signals", b"", {}, 400, "invalid_json"),
+        ("/api/v1/signals", b"{", {}, 400, "invalid_json"),
+        ("/api/v1/signals", b"[]", {}, 422, "invalid"),
+        ("/api/v1/signals", b'{"event_type":"x"}', {}, 422, "missing"),
+        ("/api/v1/signals", b" " * 40_000, {}, 413, "too_large"),
+        ("/api/v1/signals", b"{}", {"content_type": "text/csv"}, 415, "unsupported_media_type"),
+        ("/api/v1/signals", b"{}", {"content_type": None}, 415, "unsupported_media_type"),
+        ("/api/v1/signals", b"{}", {"content_encoding": "br"}, 415, "unsupported_encoding"),
+        ("/api/v1/signals", b"{}", {"content_encoding": "gzip"}, 400, "invalid_gzip"),
+        ("/api/v1/events", b"{}", {}, 415, "unsupported_media_type"),
+        ("/api/v1/signals/batch", b"{}", {}, 422, "missing"),
+        ("/api/v1/signals/batch", b"[]", {}, 422, "empty"),
+        ("/api/v1/signals/batch", b"[" + b"0," * 2500 + b"0]", {}, 413, "too_many"),
+        ("/v1/batch", b"nonsense", {}, 400, "invalid_json"),
+        ("/v1/batch", b" " * 600_000, {}, 413, "too_large"),
+        ("/v1/track", b"nonsense", {}, 400, "invalid_json"),
+    ],
+)
+def test_what_cannot_be_taken_is_answered_with_the_reason(
+    secret, path, body, headers, status, code
+):
+    answer = post(secret, path, body, **({"content_type": "application/json"} | headers))
+
+    assert answer.status == status
+    assert list(answer.codes().values()) == [code]
+    assert not queued()
+
+
+def test_a_packed_bomb_is_not_unpacked(secret):
+    bomb = gzip.compress(bytes(100_000_000))
+
+    assert post(secret, "/v1/batch", bomb, content_encoding="gzip").status == 413
+
+
+def test_a_body_in_parts_is_put_together_and_a_hang_up_is_no_event(secret):
+    async def both(caller):
+        whole = json.dumps(SIGNAL).encode()
+        parts = await caller.send("/api/v1/signals", [whole[:10], b"", whole[10:]])
+        return parts, await caller.send("/api/v1/signals", [whole[:10], None])
+
+    whole, broken = talk(secret, both)
+
+    assert whole.status == 202
+    assert broken is None
+    assert len(queued()) == 1
+
+
+def test_a_body_that_does_not_arrive_is_given_up(secret, monkeypatch):
+    monkeypatch.setattr(receiving_app, "BODY_SECONDS", 0.05)
+
+    parts = [b"{", asyncio.sleep(60), b"}"]
+
+    answer = talk(secret, lambda caller: caller.send("/api/v1/signals", parts))
+
+    assert answer.status == 408
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    ["", "Bearer", "Bearer crm_abc_" + "x" * 43, "Basic ?", "Basic /w==", "Digest x", b"\xff\x00"],
+)
+def test_a_stranger_is_refused_and_told_how_to_come_back(authorization):
+    answer = post("", "/api/v1/signals", SIGNAL, authorization=authorization)
+
+    assert (answer.status, answer.codes()) == (401, {None: "invalid_token"})
+    assert "Basic" in answer.headers["www-authenticate"]
+
+
+def test_a_token_for_reading_cannot_send(issue):
+    secret = issue("signals:read")[1]
+
+    answer = post(secret, "/api/v1/signals", SIGNAL)
+
+    assert (answer.status, answer.codes()) == (403, {None: "permission_denied"})
+
+
+def test_a_token_is_useless_within_a_second_of_its_revocation(issue):
+    token, secret = issue()
+
+    def revoke():
+        revoke_token(token_id=token.pk)
+        connection.close()
+
+    async def revoke_between(caller):
+        before = (await caller.post("/api/v1/signals", SIGNAL)).status
+        await asyncio.to_thread(revoke)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + 1.0
+        while loop.time() < end:
+            await caller.post("/api/v1/signals", SIGNAL)
+            await asyncio.sleep(0.02)
+        return before, (await caller.post("/api/v1/signals", SIGNAL)).status
+
+    assert talk(secret, revoke_between) == (202, 401)
+
+
+def test_concurrent_requests_share_chunks_and_each_gets_its_own_receipt(secret):
+    async def many(caller):
+        bodies = [SIGNAL | {"message_id": f"m{number}"} for number in range(300)]
+        return await asyncio.gather(*(caller.post("/api/v1/signals", body) for body in bodies))
+
+    answers = talk(secret, many)
+
+    receipts = {
+        answer.json()["receipts"][0]["message_id"]: answer.json()["receipts"][0]["id"]
+        for answer in answers
+    }
+    stored = {
+        json.loads(envelope.body)["message_id"]: str(uuid.UUID(bytes=envelope.id))
+        for envelope in queued()
+    }
+    assert receipts == stored
+    assert len(stored) == 300
+    assert client().xlen(key()) < 100
+
+
+def test_a_full_queue_takes_nothing_and_says_when_to_come_again(secret, settings):
+    settings.CRM_QUEUE_MAX_EVENTS = 2
+
+    answer = post(secret, "/api/v1/signals/batch", [SIGNAL] * 3)
+
+    assert (answer.status, answer.codes()) == (503, {None: "unavailable"})
+    assert int(answer.headers["retry-after"]) >= 1
+    assert not queued()
+
+
+def test_without_the_queue_nothing_is_promised(secret, settings, tmp_path):
+    settings.CRM_QUEUE_URL = f"unix://{tmp_path}/nobody.sock"
+
+    answer = post(secret, "/api/v1/signals", SIGNAL)
+
+    assert answer.status == 503
+    assert "retry-after" in answer.headers
+
+
+def test_a_queue_that_acknowledges_too_early_gets_nothing(secret):
+    client().config_set("appendfsync", "everysec")
+    try:
+        answer = post(secret, "/api/v1/signals", SIGNAL)
+    finally:
+        client().config_set("appendfsync", "always")
+
+    assert answer.status == 503
+    assert not queued()
+
+
+def test_a_sender_that_is_too_fast_is_told_to_wait(issue):
+    secret = issue(rate="10/min")[1]
+
+    async def eleven(caller):
+        first = await caller.post("/api/v1/signals/batch", [SIGNAL] * 10)
+        return first, await caller.post("/api/v1/signals", SIGNAL)
+
+    first, second = talk(secret, eleven)
+
+    assert first.status == 202
+    assert (second.status, second.codes()) == (429, {None: "throttled"})
+    assert 1 <= int(second.headers["retry-after"]) <= 7
+    assert len(queued()) == 10
+
+
+def test_a_batch_larger_than_the_rate_passes_when_nothing_was_sent_before(issue):
+    secret = issue(rate="10/min")[1]
+
+    async def twice(caller):
+        first = await caller.post("/api/v1/signals/batch", [SIGNAL] * 15)
+        return first.status, (await caller.post("/api/v1/signals", SIGNAL)).status
+
+    assert talk(secret, twice) == (202, 429)
+
+
+ADDRESSES = st.sampled_from(sorted(ENDPOINTS))
+TYPES = st.sampled_from(
+    ["application/json", "application/cloudevents+json", "application/cloudevents-batch+json", ""]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+patiently = settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+
+
+@patiently
+@given(ADDRESSES, TYPES, st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
+def test_no_bytes_make_the_server_fail(secret, path, content_type, body):
+    answer = post(secret, path, body, content_type)
+
+    assert answer.status in {200, 202, 400, 413, 415, 422}
+
+
+def test_a_body_of_the_largest_size_is_taken(secret):
+    padding = "x" * (limits.EVENT_BYTES - len(json.dumps(SIGNAL | {"signal_data": {"a": ""}})))
+
+    answer = post(secret, "/api/v1/signals", SIGNAL | {"signal_data": {"a": padding}})
+
+    assert answer.status == 202
