@@ -8,16 +8,14 @@ References of the items are checked once per statement (ADR 12).
 """
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
 from django.conf import settings
-from django.core.management import call_command
 from django.db import connection
 
+from benchmarks import scratch
 from benchmarks.framework import Row, Scale, seconds
 from customers.models import ImportBatch
 from customers.services.imports import import_file
@@ -48,14 +46,14 @@ EMPTY = """
 def run(scale: Scale) -> list[Row]:
     """Measure a first import and a second one of the same file."""
     lines = scale.customers * LINES_PER_ORDER if scale.name == "small" else 1_000_000
-    with _database():
+    with scratch.database(DATABASE):
         path = _file(Path(settings.CRM_HOME) / f"lines-{lines}.csv", lines)
         first, again, peer = [], [], []
         for _ in range(scale.rounds if lines < 1_000_000 else 2):
-            _sql(EMPTY)
-            _sql(BARE)
+            scratch.sql(EMPTY)
+            scratch.sql(BARE)
             peer.append(seconds(lambda: _copy(path)))
-            _sql("drop table bare_line")
+            scratch.sql("drop table bare_line")
             first.append(seconds(lambda: _import(path, new=lines)))
             again.append(seconds(lambda: _import(path, new=0)))
     note = f"{median(first):.1f} s; COPY {median(peer):.1f} s"
@@ -71,32 +69,6 @@ def run(scale: Scale) -> list[Row]:
             peer=rate, higher_is_better=True,
         ),
     ]  # fmt: skip
-
-
-@contextmanager
-def _database() -> Iterator[None]:
-    """Work in a database of its own; afterwards the other benchmarks find theirs."""
-    usual = connection.settings_dict["NAME"]
-    with connection.cursor() as cursor:
-        cursor.execute(f"drop database if exists {DATABASE}")
-        cursor.execute(f"create database {DATABASE}")
-    _use(DATABASE)
-    try:
-        call_command("migrate", verbosity=0)
-        yield
-    finally:
-        _use(usual)
-        _sql(f"drop database if exists {DATABASE}")
-
-
-def _use(name: str) -> None:
-    connection.close()
-    connection.settings_dict["NAME"] = name
-
-
-def _sql(statement: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
 
 
 def _file(path: Path, lines: int) -> Path:
