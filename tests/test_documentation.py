@@ -83,3 +83,38 @@ def test_continuous_integration_runs_what_a_person_would():
     script = (ROOT / ".ci" / "run").read_text("utf-8")
     commands = {line.strip() for line in script.splitlines()}
     assert {"make lint", "make test"} <= commands
+
+
+def test_the_readme_names_every_command():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    apps = ("crm_project/common", "customers", "orders", "analytics", "recommendations")
+    files = [path for app in apps for path in (ROOT / app / "management/commands").glob("*.py")]
+    commands = {path.stem for path in files} - {"__init__"}
+
+    assert {command for command in commands if command not in readme} == set()
+    assert {"consume_signals", "issue_token", "demo"} <= commands
+
+
+def anchors(path):
+    """Return the anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
+    words = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {word.strip().replace(" ", "-") for word in words}
+
+
+def dead_links(page):
+    """Yield links of a page that lead to no file of ours, or to no heading of it."""
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+        if link.startswith(("http://", "https://", "mailto:")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            yield f"{page.relative_to(ROOT)}: {link}"
+
+
+def test_links_lead_to_files_and_headings_that_are_there():
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("k8s/*.md")]
+
+    assert len(pages) > 10
+    assert [link for page in pages for link in dead_links(page)] == []
