@@ -76,7 +76,7 @@ def test_every_route_is_described(description):
         *("order-list", "order-detail", "rfm-run-list", "rfm-list", "rfm-detail"),
         *("signal-list", "signal-detail", "queue-stats", "receipt-detail"),
         *("quarantine-list", "quarantine-detail", "quarantine-replay", "quarantine-discard"),
-        *("customer-timeline-list",),
+        *("customer-timeline-list", "search-list"),
         *("contact-list", "contact-detail", "contact-batch", "campaign-list", "campaign-detail"),
         *("rfm-by-segment", "rfm-calculate", "rfm-statistics", "job-list", "job-detail"),
     }
