@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from crm_project.common.scopes import SCOPES
+from crm_project.common.services.tokens import issue_token
+from tests.factories import UserFactory
+from tests.proofs.crm import Crm
 from tests.proofs.disks import WHY_NOT, Disk
 from tests.proofs.servers import Postgres, Valkey
 
@@ -63,3 +67,37 @@ def postgres(folder, django_db_setup):
     for server in made:
         if server.program is not None:
             server.program.kill()
+
+
+@pytest.fixture
+def token(django_db_setup, django_db_blocker):
+    """A token that may do everything, in the database that ``postgres.copy_to`` copies."""
+    with django_db_blocker.unblock():
+        user = UserFactory()
+        _, clear = issue_token(user=user, name="proofs", scopes=SCOPES, rate="9000000/s")
+    yield clear
+    with django_db_blocker.unblock():
+        user.delete()
+
+
+@pytest.fixture
+def crm(folder, token, postgres, valkey):
+    """Start the whole CRM: ``crm(consumers=2)``, its data on disks if given; gone afterwards."""
+    made = []
+
+    def start(*, postgres_disk=None, valkey_disk=None, **options):
+        data = {"postgres": folder / "data", "valkey": folder / "aof"}
+        if postgres_disk:
+            data["postgres"] = postgres_disk.mount / "data"
+        if valkey_disk:
+            data["valkey"] = valkey_disk.mount
+        database = postgres(data["postgres"])
+        target = postgres_disk.platter if postgres_disk else folder
+        database.copy_to(target / "data")
+        data["valkey"].mkdir(exist_ok=True)
+        made.append(Crm(folder, database, valkey(data["valkey"]), **options))
+        return made[-1].start()
+
+    yield start
+    for system in made:
+        system.destroy()
