@@ -25,13 +25,13 @@ def folder():
 
 @pytest.fixture
 def disk(folder):
-    """Turn on disks that forget: ``disk("name", early=0.3)``. Skipped where there is no FUSE."""
+    """Turn on disks that forget: ``disk(early=0.3)``. Skipped where there is no FUSE."""
     if WHY_NOT:
         pytest.skip(f"No power can be cut here: {WHY_NOT}.")
     disks = []
 
-    def make(name, **options):
-        disks.append(Disk(folder / name, **options))
+    def make(**options):
+        disks.append(Disk(folder / f"disk{len(disks)}", **options))
         return disks[-1].turn_on()
 
     yield make
@@ -55,7 +55,7 @@ def valkey(folder):
 
 
 @pytest.fixture
-def postgres(folder, django_db_setup):
+def postgres(folder, db):
     """Make a PostgreSQL: ``postgres(data, weak=True)``; killed after the test."""
     made = []
 
@@ -70,14 +70,19 @@ def postgres(folder, django_db_setup):
 
 
 @pytest.fixture
-def token(django_db_setup, django_db_blocker):
-    """A token that may do everything, in the database that ``postgres.copy_to`` copies."""
-    with django_db_blocker.unblock():
+def token(db, in_thread):
+    """A token that may do everything, in the database that ``postgres.copy_to`` copies.
+
+    Made over a connection of its own: what this test's own transaction holds is not copied.
+    """
+
+    def issue():
         user = UserFactory()
-        _, clear = issue_token(user=user, name="proofs", scopes=SCOPES, rate="9000000/s")
+        return user, issue_token(user=user, name="proofs", scopes=SCOPES, rate="9000000/s")[1]
+
+    user, clear = in_thread(issue)()
     yield clear
-    with django_db_blocker.unblock():
-        user.delete()
+    in_thread(user.delete)()
 
 
 @pytest.fixture
@@ -86,16 +91,12 @@ def crm(folder, token, postgres, valkey):
     made = []
 
     def start(*, postgres_disk=None, valkey_disk=None, **options):
-        data = {"postgres": folder / "data", "valkey": folder / "aof"}
-        if postgres_disk:
-            data["postgres"] = postgres_disk.mount / "data"
-        if valkey_disk:
-            data["valkey"] = valkey_disk.mount
-        database = postgres(data["postgres"])
-        target = postgres_disk.platter if postgres_disk else folder
-        database.copy_to(target / "data")
-        data["valkey"].mkdir(exist_ok=True)
-        made.append(Crm(folder, database, valkey(data["valkey"]), **options))
+        home = folder / f"crm{len(made)}"
+        (home / "aof").mkdir(parents=True)
+        database = postgres((postgres_disk.mount if postgres_disk else home) / "data")
+        database.copy_to((postgres_disk.platter if postgres_disk else home) / "data")
+        queue = valkey(valkey_disk.mount if valkey_disk else home / "aof")
+        made.append(Crm(home, database, queue, **options))
         return made[-1].start()
 
     yield start

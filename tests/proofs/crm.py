@@ -142,7 +142,9 @@ class Crm:
 
     def logs(self):
         """Return the ends of all programs' output, for the message of a failure."""
-        return "\n".join(f"== {path.name}\n{_tail(path)}" for path in self.folder.rglob("*.log"))
+        return "\n".join(
+            f"== {path.name}\n{_tail(path)}" for path in self.folder.parent.rglob("*.log")
+        )
 
     def stop(self):
         """Ask the programs to end as an operator does; returns the consumers' exit codes."""
