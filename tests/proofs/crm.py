@@ -117,11 +117,7 @@ class Crm:
     def get(self, path, token=""):
         """Return (status, body)."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        with contextlib.closing(connection):
-            connection.request("GET", path, headers=headers)
-            response = connection.getresponse()
-            return response.status, response.read()
+        return request(self.port, "GET", path, headers=headers)
 
     def wait_until_drained(self, *, seconds=120):
         """Wait until nothing waits in the queue; fail when a consumer has given up."""
@@ -155,6 +151,15 @@ class Crm:
     def destroy(self):
         for program in self.programs():
             program.kill()
+
+
+def request(port, method, path, *, body=None, headers=None):
+    """Send one request on a connection of its own; return (status, body)."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    with contextlib.closing(connection):
+        connection.request(method, path, body, headers or {})
+        response = connection.getresponse()
+        return response.status, response.read()
 
 
 def _tail(path):

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from tests.proofs.sender import is_poison
+
 # Numbers of the events in the raw log, from both shapes, by outcome.
 _RAW = """
 select coalesce(body_json -> 'signal_data' ->> 'n', body_json -> 'properties' ->> 'n')::int,
@@ -76,15 +78,25 @@ def assert_kept(promises, postgres):
     assert {n: times for n, times in ledger.signals.items() if times != 1} == {}
     assert counts["signals"] == counts["raw stored"] == len(stored)
     assert counts["receipts"] == counts["named signals"] == len(stored & promises.named)
-    assert counts["raw quarantined"] == counts["quarantine"] == 0
     for what in counts:
         if "without" in what or "twice" in what:
             assert counts[what] == 0, what
-    kept_raw = {n for n, outcome in ledger.raw if outcome == "stored"}
-    assert kept_raw == stored
-    assert {n for n, _ in ledger.raw} <= stored, "a duplicate of nothing"
-    assert all(ledger.raw[n, "stored"] == 1 for n in stored)
+    _assert_raw_log_agrees(ledger, promises)
     return ledger
+
+
+def _assert_raw_log_agrees(ledger, promises):
+    stored, counts = set(ledger.signals), ledger.counts
+    raw = {
+        outcome: {n for n, what in ledger.raw if what == outcome}
+        for outcome in ("stored", "duplicate", "quarantined")
+    }
+    assert raw["stored"] == stored
+    assert all(ledger.raw[n, "stored"] == 1 for n in stored)
+    assert raw["duplicate"] <= stored, "a duplicate of nothing"
+    assert promises.kept_aside <= raw["quarantined"] <= promises.sent
+    assert all(is_poison(n) for n in raw["quarantined"])
+    assert counts["raw quarantined"] == counts["quarantine"]
 
 
 def lost(promises, postgres):

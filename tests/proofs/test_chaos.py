@@ -6,21 +6,22 @@ import pytest
 
 from tests.proofs import ledger
 from tests.proofs.sender import Sender
-from tests.waiting import wait_until
 
 PARTS = ("consumer", "valkey", "web", "postgres")
 
 
 def send_while_killing(system, token, *, events, blows, **options):
-    """Send ``events``; at equal distances kill the next part. Returns what was promised."""
-    sender = Sender(system.port, token, events=events, **options).start()
+    """Send ``events`` or more; each time another share was accepted, kill the next part.
+
+    Returns what was promised.
+    """
+    sender = Sender(system.port, token, **options).start()
     try:
-        for number, part in zip(range(blows), itertools.cycle(PARTS), strict=False):
-            due = events * (number + 1) // (blows + 2)
-            wait_until(lambda due=due: sender.progress() >= due, seconds=240)
+        for part in itertools.islice(itertools.cycle(PARTS), blows):
+            sender.wait_for(sender.progress() + events // (blows + 1))
             getattr(system, f"kill_{part}")()
-        assert sender.running(), "the blows came too late"
-        return sender.finish(seconds=240)
+        sender.wait_for(events)
+        return sender.finish()
     finally:
         sender.stop()
 

@@ -11,7 +11,6 @@ import pytest
 from tests.proofs import ledger
 from tests.proofs.sender import Sender
 from tests.proofs.test_chaos import assert_all_is_well
-from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -21,25 +20,23 @@ QUEUE, DATABASE = "what waits in the queue", "what was just stored"
 
 
 def send_and_cut(system, disks, token, *, events, cuts):
-    """Send ``events``; at equal distances everything dies at once and the disks forget.
+    """Send ``events`` or more; at times everything dies at once and the disks forget.
 
     ``cuts`` says what each cut is to meet: with ``QUEUE`` nobody has emptied the queue for a
     while, so that all depends on its disk. Returns what was promised.
     """
-    sender = Sender(system.port, token, events=events, callers=4).start()
-
-    def wait_for(share):
-        wait_until(lambda: sender.progress() >= events * share, seconds=240)
-
+    sender = Sender(system.port, token, callers=4).start()
+    share = events // (len(cuts) + 1)
     try:
-        for number, meets in enumerate(cuts):
-            wait_for((number + 0.5) / (len(cuts) + 1))
+        for meets in cuts:
+            sender.wait_for(sender.progress() + share // 2)
             if meets is QUEUE:
                 for consumer in system.consumers:
                     consumer.kill()
-            wait_for((number + 1) / (len(cuts) + 1))
+            sender.wait_for(sender.progress() + share // 2)
             cut_power(system, disks)
-        return sender.finish(seconds=240)
+        sender.wait_for(events)
+        return sender.finish()
     finally:
         sender.stop()
 
