@@ -6,7 +6,6 @@ Every part can be killed and started again while the others go on.
 import contextlib
 import http.client
 import os
-import sys
 from pathlib import Path
 
 from crm_project.common.supervisor import server_commands
@@ -76,7 +75,7 @@ class Crm:
         return False
 
     def start_consumer(self, number=0):
-        command = [sys.executable, "manage.py", "consume_signals"]
+        command = server_commands(host="127.0.0.1", port=self.port)["consumer"]
         self.consumers[number] = self._program(command, f"consumer{number}")
 
     def _program(self, command, name):

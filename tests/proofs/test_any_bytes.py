@@ -8,10 +8,10 @@ import json
 import socket
 
 import pytest
-from analytics.services.signal_endpoints import ENDPOINTS
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as some
 
+from analytics.services.signal_endpoints import ENDPOINTS
 from tests.proofs.crm import request
 
 pytestmark = [pytest.mark.slow, pytest.mark.slow_proof, pytest.mark.timeout(900)]

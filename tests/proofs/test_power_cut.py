@@ -64,7 +64,7 @@ def run(disk, crm, token, *, events, cuts, postgres=None, valkey=None, **options
 
 
 class TestPowerCut:
-    @pytest.mark.parametrize("meets", [QUEUE, DATABASE])
+    @pytest.mark.parametrize("meets", [QUEUE, pytest.param(DATABASE, marks=pytest.mark.slow_proof)])
     def test_what_was_accepted_is_there_when_the_power_is_back(self, disk, crm, token, meets):
         system, promises = run(disk, crm, token, events=1_500, cuts=[meets])
 
