@@ -159,7 +159,9 @@ class Worker:
         """
         self.state = "waiting"
         self._holds = True
-        logger.warning("signal_worker_waits", why=what(error), seconds=round(pause, 1))
+        # The first line names what is missing; values of rows stand in later ones.
+        said = str(error).partition("\n")[0]
+        logger.warning("signal_worker_waits", why=what(error), said=said, seconds=round(pause, 1))
         connection.close()
         self._stop.wait(pause)
         return min(pause * 2, LONGEST_PAUSE)
