@@ -8,6 +8,8 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from django.test import Client
 from django.urls import get_resolver
+from drf_spectacular import drainage
+from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -47,6 +49,16 @@ def test_it_is_served_as_yaml_and_as_json(client, description):
     for query, headers in (("?format=json", {}), ("", {"Accept": "application/json"})):
         served = client.get(f"/api/schema/{query}", headers=headers).json()
         assert served["paths"].keys() == description["paths"].keys()
+
+
+def test_it_is_made_without_a_warning():
+    """A warning is a name or a type that had to be guessed."""
+    drainage.reset_generator_stats()
+    with drainage.GENERATOR_STATS.silence():
+        SchemaGenerator().get_schema(request=None, public=True)
+
+    told = {**drainage.GENERATOR_STATS._warn_cache, **drainage.GENERATOR_STATS._error_cache}
+    assert list(told) == []
 
 
 def operations(description):
