@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.db import ProgrammingError, connection, transaction
 
 from analytics.ingest.made import SOURCE
+from analytics.services.made_signals import not_in_production
 from crm_project.common.exceptions import CrmError
 
 # Commands send without a token, so a token that calls itself "generated" keeps its own.
@@ -38,8 +38,7 @@ def clear_made_signals(*, in_production: bool = False, dry_run: bool = False) ->
     Raises:
         CrmError: it is production, or the database user does not own the tables.
     """
-    if settings.PRODUCTION and not in_production:
-        raise CrmError("Nothing is removed from the raw log of a production server.")
+    not_in_production(in_production)
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("alter table analytics_rawevent disable trigger raw_event_stays")
