@@ -13,6 +13,7 @@ from analytics.selectors.made_world import world_of_shop
 from analytics.services.made_signals import not_in_production
 from analytics.services.made_sinks import sink
 from analytics.signal_stream import QueueError
+from crm_project.common.exceptions import CrmError
 
 logger = structlog.get_logger(__name__)
 
@@ -40,9 +41,11 @@ def make_visits(
         purchases: without, nobody buys, because only real orders shall count.
 
     Raises:
-        CrmError: it is production.
+        CrmError: it is production, or the rate makes no sense.
     """
     not_in_production(in_production)
+    if per_second <= 0:
+        raise CrmError("Give a number of signals per second above 0.")
     world = world_of_shop(customers=customers)
     events = _endless(world if purchases else replace(world, orders=()), seed)
     step = max(1 / per_second, SHORTEST_STEP)

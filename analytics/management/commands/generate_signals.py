@@ -46,7 +46,7 @@ class Command(BaseCommand):
         parser.add_argument("--yes", action="store_true", help="Also in production.")
 
     def handle(self, **options: Any) -> None:
-        if options["live"]:
+        if options["live"] is not None:
             self.stdout.write(f"Sent {_live(options):,} made signals.")
             return
         work = _clear if options["clear"] else _generate

@@ -18,6 +18,9 @@ from crm_project.common import jobs
 from crm_project.common.exceptions import CrmError
 from recommendations.services import demo, demo_signals
 
+VISITS_PER_SECOND = 0.5
+"""So that what is live moves; a day of it is as much as all the others."""
+
 
 class Command(BaseCommand):
     help = "Load a real shop's orders, score them, print what was found, then serve it."
@@ -39,7 +42,9 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         console.print(f"Login: [bold]{demo.LOGIN}[/]   Password: [bold]{demo.PASSWORD}[/]")
         if not options["no_serve"]:
-            call_command("serve", host=options["host"], port=options["port"])
+            call_command(
+                "serve", host=options["host"], port=options["port"], visits=VISITS_PER_SECOND
+            )
 
     def _prepare(self, console: Console, *, shift: bool) -> None:
         with steps(console) as progress:
