@@ -4,7 +4,7 @@ from celery import shared_task
 from django.db import OperationalError
 from django.utils import timezone
 
-from analytics.services import dashboards, rfm, signal_reports
+from analytics.services import dashboards, rfm, signal_partitions, signal_reports
 from crm_project.common.exceptions import ConflictError
 
 
@@ -47,3 +47,9 @@ def count_signals() -> None:
 def gather_search_words() -> None:
     """Gather the words that mistyped ones are compared with; all anew on the first of a month."""
     signal_reports.gather_search_words(everything=timezone.localdate().day == 1)
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=30, max_retries=5)
+def keep_signal_partitions() -> None:
+    """Make next months' partitions of signals and raw events, and drop those past retention."""
+    signal_partitions.keep_partitions()

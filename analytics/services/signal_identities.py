@@ -41,6 +41,7 @@ _WRITTEN = [
     "profile",
     "updated_at",
 ]
+_FIELDS = {field.name: field for field in Customer._meta.fields}
 _REFUSED = (ValidationError, DataError, IntegrityError)
 
 
@@ -146,7 +147,7 @@ def _add_aliases(names: Mapping[str, Customer], customers: Mapping[str, Customer
 def _is_code(text: str) -> bool:
     """Whether this can be a customer's code; some senders use references that cannot."""
     try:
-        Customer._meta.get_field("code").clean(text, None)
+        _FIELDS["code"].clean(text, None)
     except ValidationError:
         return False
     return text == text.strip()
@@ -165,7 +166,7 @@ def _tell(customer: Customer, event: Event) -> bool:
         if not (newest and name != "registered_at") and getattr(customer, name):
             continue
         try:
-            setattr(customer, name, Customer._meta.get_field(name).clean(value, customer))
+            setattr(customer, name, _FIELDS[name].clean(value, customer))
         except ValidationError:
             said[name] = value
     for into, values in ((profile, identity.profile), (traits, said)):
