@@ -2,6 +2,7 @@ from django.db.models import OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from drf_spectacular.utils import extend_schema, extend_schema_view
 
+from analytics.api.receiving.views import TakesSignals
 from analytics.api.signal_filters import SignalFilter
 from analytics.api.signal_serializers import SignalSerializer
 from analytics.models import Signal, SignalType
@@ -17,7 +18,7 @@ UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
     retrieve=extend_schema(summary="Read one signal"),
 )
 @extend_schema(tags=["signals"])
-class SignalViewSet(ListMixin, RetrieveMixin):
+class SignalViewSet(TakesSignals, ListMixin, RetrieveMixin):
     """What customers do: views, carts, clicks, inquiries, as other systems report them."""
 
     queryset = Signal.objects.all()
@@ -29,7 +30,11 @@ class SignalViewSet(ListMixin, RetrieveMixin):
     ordering_fields = ("occurred_at", "id")
     default_ordering = ("-occurred_at", "-id")
     brief_fields = ("id", "event_type", "score", "customer", "occurred_at")
-    required_scopes = {"list": "signals:read", "retrieve": "signals:read"}
+    required_scopes = {
+        "list": "signals:read",
+        "retrieve": "signals:read",
+        "create": "signals:write",
+    }
 
     def get_queryset(self) -> QuerySet[Signal]:
         rows: QuerySet[Signal] = Signal.objects.select_related("customer", "product")
