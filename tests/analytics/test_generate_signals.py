@@ -17,7 +17,7 @@ from analytics.ingest.envelope import Envelope
 from analytics.ingest.events import parse
 from analytics.ingest.identity import uuid7
 from analytics.ingest.made import SOURCE
-from analytics.models import RawEvent, Signal, SignalReceipt
+from analytics.models import RawEvent, Signal, SignalReceipt, SignalsByDay
 from analytics.selectors.made_world import world_of_shop
 from analytics.selectors.signal_queue import queue_stats
 from analytics.services import made_sinks, signal_queue
@@ -279,6 +279,7 @@ class TestDatabase:
         cleared = counts("--clear")
 
         assert cleared == promised
+        assert SignalsByDay.objects.get().signals == 1
         assert cleared["raw_events"] == 300
         assert Signal.objects.get().message_id == "m"
         assert RawEvent.objects.count() == SignalReceipt.objects.count() == 1
