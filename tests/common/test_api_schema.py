@@ -90,7 +90,7 @@ def test_every_route_is_described(description):
         *("customer-list", "customer-detail", "import-list", "import-detail"),
         *("import-cancel", "import-commit", "import-errors", "product-list", "product-detail"),
         *("order-list", "order-detail", "rfm-run-list", "rfm-list", "rfm-detail"),
-        *("signal-list", "signal-detail", "queue-stats", "receipt-detail"),
+        *("signal-list", "signal-detail", "signal-stats", "queue-stats", "receipt-detail"),
         *("quarantine-list", "quarantine-detail", "quarantine-replay", "quarantine-discard"),
         *("customer-timeline-list", "search-list", "signal-batch", "event-list"),
         *(f"segment-{kind}" for kind in ("batch", "import", *KINDS)),
