@@ -173,7 +173,7 @@ UNFOLD: dict[str, Any] = {
     "DASHBOARD_CALLBACK": "analytics.admin.dashboard.dashboard",
     "ENVIRONMENT": "crm_project.unfold.environment",
     "STYLES": [lambda request: static("crm/admin.css")],
-    "COMMAND": {"search_callback": "orders.admin.palette.search", "show_history": False},
+    "COMMAND": {"search_callback": "analytics.admin.palette.search", "show_history": False},
     "SIDEBAR": {
         "show_search": False,
         "command_search": True,

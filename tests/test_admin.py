@@ -11,9 +11,12 @@ from django.urls import reverse
 
 from analytics.models import CurrentRfmScore, RfmRun
 from analytics.services.rfm import score_rfm
+from analytics.services.signal_quarantine import quarantine
+from analytics.services.signal_store import store
 from crm_project.common.models import ApiToken
 from customers.models import Customer
 from orders.models import Product
+from tests.analytics.signals import envelope
 from tests.factories import (
     CampaignFactory,
     ConsentFactory,
@@ -38,6 +41,7 @@ PAGES = [
     "admin:analytics_movement",
     "admin:analytics_grid",
     "admin:analytics_segment_map",
+    "admin:analytics_signal_queue",
     "admin:analytics_glossary",
 ]
 
@@ -63,6 +67,8 @@ def filled():
     RefusedRowFactory(batch=batch, raw=f"{HOSTILE},{FORMULA}", reason=HOSTILE)
     JobFactory(message=HOSTILE, error=HOSTILE, params={"text": HOSTILE})
     RefreshStateFactory(error=HOSTILE)
+    store([envelope("odd_thing", HOSTILE, message_id=HOSTILE, signal_data={HOSTILE: HOSTILE})])
+    quarantine(envelope("x", HOSTILE), HOSTILE, HOSTILE)
     score_rfm()
     return customer
 
@@ -117,8 +123,8 @@ def test_every_page_of_its_own_opens_with_and_without_rows(admin_client, name):
     assert_safe(admin_client.get(reverse(name)))
 
 
-@pytest.mark.parametrize("name", PAGES[1:4])
-def test_pages_of_the_scoring_need_a_permission(client, staff_user, name):
+@pytest.mark.parametrize("name", PAGES[1:5])
+def test_pages_of_their_own_need_a_permission(client, staff_user, name):
     client.force_login(staff_user)
 
     assert client.get(reverse(name)).status_code == 403

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from analytics.admin.matrix import customers_link
+from analytics.admin.queue_shown import shown
 from analytics.selectors.movement import Movement
 from analytics.selectors.revenue import MonthRevenue, revenue_by_month
 from analytics.selectors.rfm import (
@@ -20,6 +21,7 @@ from analytics.selectors.rfm import (
     previous_run,
     segment_summary,
 )
+from analytics.selectors.signal_queue import queue_stats
 from crm_project.common import formats
 from crm_project.common.selectors.freshness import latest_steps
 
@@ -53,10 +55,22 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             "movement": _movement() if run else None,
             "may_score": user.has_perm("analytics.add_rfmrun"),
         }
+    if user.has_perm("analytics.view_signal"):
+        context["signals"] = _signals()
     if user.has_perm("common.view_refreshstate"):
         context["steps"] = latest_steps()
     context["may_import"] = user.has_perm("customers.add_importbatch")
     return context
+
+
+def _signals() -> dict[str, Any]:
+    """How signals come in: the tile leads to the live page."""
+    stats = queue_stats()
+    return {
+        "queue": shown(stats),
+        "accepted": sum(row.accepted for row in stats.history),
+        "stored": sum(row.stored for row in stats.history),
+    }
 
 
 def _revenue() -> dict[str, Any]:

@@ -20,7 +20,7 @@ from analytics.admin.quarantine_forms import (
     ReplaySomeForm,
 )
 from analytics.admin.signal_filters import SourceFilter, asked_text
-from analytics.admin.signal_text import body_text, pre, seconds, visible
+from analytics.admin.signal_text import body_text, message_mark, pre, seconds, visible
 from analytics.models import QuarantinedEvent, RawEvent
 from analytics.selectors.quarantine import open_ids, open_reasons
 from crm_project.common import formats, tasks
@@ -245,8 +245,8 @@ class QuarantinedEventAdmin(ReadOnlyAdminMixin, KeysetListAdmin[QuarantinedEvent
         return visible(event.source) or formats.NOTHING
 
     @admin.display(description="Message id")
-    def message_shown(self, event: QuarantinedEvent) -> str:
-        return visible(event.message_id) or formats.NOTHING
+    def message_shown(self, event: QuarantinedEvent) -> SafeString | str:
+        return message_mark(event.message_id)
 
     @admin.display(description="Came as")
     def came_as(self, event: QuarantinedEvent) -> str:

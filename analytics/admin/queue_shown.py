@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from analytics.admin import queue_chart
+from analytics.admin import chart
 from analytics.selectors.signal_queue import Consumer, MinuteCounts, QueueStats
 from crm_project.common import formats
 
@@ -173,14 +173,12 @@ def _known_depths(stats: QueueStats) -> list[MinuteCounts]:
     return filled
 
 
-def _axes(history: list[MinuteCounts]) -> tuple[queue_chart.Axis, queue_chart.Axis]:
+def _axes(history: list[MinuteCounts]) -> tuple[chart.Axis, chart.Axis]:
     moved = [n for row in history for n in (row.accepted, row.stored + row.duplicate)]
-    return queue_chart.axis_for(moved), queue_chart.axis_for(row.depth or 0 for row in history)
+    return chart.axis_for(moved), chart.axis_for(row.depth or 0 for row in history)
 
 
-def _axis_texts(
-    stats: QueueStats, moved: queue_chart.Axis, depth: queue_chart.Axis
-) -> dict[str, str]:
+def _axis_texts(stats: QueueStats, moved: chart.Axis, depth: chart.Axis) -> dict[str, str]:
     texts = dict(zip(("moved_top", "moved_half"), moved.labels, strict=True))
     texts |= dict(zip(("depth_top", "depth_half"), depth.labels, strict=True))
     history = stats.history
@@ -190,22 +188,20 @@ def _axis_texts(
     return texts
 
 
-def _shapes(
-    history: list[MinuteCounts], moved: queue_chart.Axis, depth: queue_chart.Axis
-) -> dict[str, str]:
+def _shapes(history: list[MinuteCounts], moved: chart.Axis, depth: chart.Axis) -> dict[str, str]:
     # The minute that has just begun holds a part only: a line through it would always fall.
     finished: list[int | None] = [row.stored + row.duplicate for row in history]
     finished[-1:] = [None] if history else []
     return {
-        "accepted": queue_chart.bars([row.accepted for row in history], moved),
-        "stored": queue_chart.line(finished, moved),
-        "quarantined": queue_chart.bars([row.quarantined for row in history], moved, least=SEEN),
-        "depth": queue_chart.area([row.depth for row in history], depth),
+        "accepted": chart.bars([row.accepted for row in history], moved),
+        "stored": chart.line(finished, moved),
+        "quarantined": chart.bars([row.quarantined for row in history], moved, least=SEEN),
+        "depth": chart.area([row.depth for row in history], depth),
     }
 
 
 def _minutes(history: list[MinuteCounts]) -> list[Minute]:
-    slot = queue_chart.WIDTH / max(len(history), 1)
+    slot = chart.WIDTH / max(len(history), 1)
     return [
         Minute(x=f"{slot * place:.1f}", width=f"{slot:.1f}", words=_words(row), row=_row(row))
         for place, row in enumerate(history)

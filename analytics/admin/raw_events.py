@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from analytics.admin.signal_filters import SourceFilter, asked_text
-from analytics.admin.signal_text import body_text, pre, seconds, visible
+from analytics.admin.signal_text import body_text, message_mark, pre, seconds, visible
 from analytics.models import QuarantinedEvent, RawEvent, Signal
 from crm_project.common import formats
 from crm_project.common.admin import ReadOnlyAdminMixin
@@ -124,13 +124,13 @@ class RawEventAdmin(ReadOnlyAdminMixin, KeysetListAdmin[RawEvent]):
         return f"crm_{event.token}_…" if event.token else "none: a command"
 
     @admin.display(description="Message id")
-    def message_shown(self, event: RawEvent) -> str:
-        return visible(event.message_id) or formats.NOTHING
+    def message_shown(self, event: RawEvent) -> SafeString | str:
+        return message_mark(event.message_id)
 
     @admin.display(description="Begins")
     def begins(self, event: RawEvent) -> SafeString:
-        start = bytes(event.body)[:80].decode("utf-8", "replace")
-        return format_html('<span class="crm-raw">{}</span>', visible(start))
+        start = bytes(event.body)[:120].decode("utf-8", "replace")
+        return format_html('<span class="crm-raw crm-one-line">{}</span>', visible(start))
 
     @admin.display(description="Size")
     def size(self, event: RawEvent) -> str:

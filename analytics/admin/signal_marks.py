@@ -53,7 +53,7 @@ def type_mark(signal: Signal) -> SafeString:
 
 
 def class_words(signal_class: str) -> str:
-    return str(SignalType.Class(signal_class).label) if signal_class else "no class"
+    return str(SignalType.Class(signal_class).label).lower() if signal_class else "no class"
 
 
 def customer_mark(signal: Any) -> SafeString | str:

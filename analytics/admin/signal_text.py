@@ -46,6 +46,14 @@ def body_text(body: bytes | memoryview | str) -> str:
     return visible(text)
 
 
+def message_mark(message_id: str) -> SafeString | str:
+    """Return a sender's id on one line; the rest of a long one shows when pointed at."""
+    text = visible(message_id)
+    if not text:
+        return formats.NOTHING
+    return format_html('<span class="crm-raw crm-one-line" title="{}">{}</span>', text, text)
+
+
 def seconds(moment: datetime | None) -> str:
     """Return a moment in the shop's own time, with seconds: visits are told apart by them."""
     return f"{timezone.localtime(moment):%-d %b %Y %H:%M:%S}" if moment else formats.NOTHING

@@ -25,6 +25,7 @@ from analytics.admin.signal_filters import (
     TypeFilter,
     asked_text,
 )
+from analytics.admin.signal_tab import timeline_view
 from analytics.admin.signal_text import seconds
 from analytics.models import RawEvent, Signal
 from crm_project.common import formats
@@ -41,7 +42,6 @@ MADE = "generated"
 @admin.register(Signal)
 class SignalAdmin(ReadOnlyAdminMixin, KeysetListAdmin[Signal]):
     list_display = ["when", "what", "who", "product_shown", "score_shown", "source_shown"]
-    list_select_related = ["customer", "product"]
     list_filter = [CustomerFilter, TypeFilter, ClassFilter, ("occurred_at", DaysFilter),
                    ResolvedFilter, ProductFilter, SourceFilter, HistoricalFilter]  # fmt: skip
     search_fields = ("search",)
@@ -61,6 +61,9 @@ class SignalAdmin(ReadOnlyAdminMixin, KeysetListAdmin[Signal]):
         wrap = self.admin_site.admin_view
         return [
             path("queue/", wrap(queue_view), name="analytics_signal_queue"),
+            path(
+                "timeline/<int:customer_id>/", wrap(timeline_view), name="analytics_signal_timeline"
+            ),
             path("queue/data/", wrap(queue_data_view), name="analytics_signal_queue_data"),
             *super().get_urls(),
         ]
@@ -77,6 +80,11 @@ class SignalAdmin(ReadOnlyAdminMixin, KeysetListAdmin[Signal]):
         except ValueError:
             words = SearchQuery(term, config="crm_search", search_type="websearch")
             return queryset.filter(search=words), False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Signal]:
+        """Load customers and products beside, not by a join: nothing tempts the planner to sort."""
+        found: QuerySet[Signal] = super().get_queryset(request)
+        return found.prefetch_related("customer", "product")
 
     def prepare_rows(self, request: HttpRequest, rows: list[Any]) -> None:
         signal_marks.give_types(rows)

@@ -125,15 +125,10 @@ def _signal_group(child: subprocess.Popen[str], number: signal.Signals) -> None:
         os.killpg(child.pid, number)
 
 
-def server_commands(*, host: str, port: int, visits: float | None = None) -> dict[str, list[str]]:
-    """Return the command lines of the processes that make up the CRM.
-
-    With ``visits`` one more makes so many signals a second.
-    """
+def server_commands(*, host: str, port: int) -> dict[str, list[str]]:
+    """Return the command lines of the processes that make up the CRM."""
     python = sys.executable
-    manage = str(settings.BASE_DIR / "manage.py")
     celery = (python, "-m", "celery", "--quiet", "-A", "crm_project")
-    made = ("generate_signals", "--live", str(visits), "--orders", "--customers", "4000")
     return {
         "web": [
             *(python, "-m", "granian", "--interface", "asgi", "--host", host),
@@ -141,11 +136,10 @@ def server_commands(*, host: str, port: int, visits: float | None = None) -> dic
             *("--log-level", "warning", "crm_project.asgi:application"),
         ],
         # Has its own servers started, if need be, by manage.py.
-        "consumer": [python, manage, "consume_signals"],
+        "consumer": [python, str(settings.BASE_DIR / "manage.py"), "consume_signals"],
         "worker": [
             *(*celery, "worker", "--concurrency", "2"),
             *("--loglevel", "WARNING", "--without-mingle"),
         ],
         "beat": [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""],
-        **({"visits": [python, manage, *made]} if visits else {}),
     }

@@ -14,7 +14,7 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from crm_project.common.admin.bases import CrmAdmin, done
-from crm_project.common.admin.theme import action, display
+from crm_project.common.admin.theme import DropdownFilter, action, display
 from crm_project.common.exceptions import CrmError
 from crm_project.common.models import ApiToken
 from crm_project.common.scopes import SCOPES
@@ -47,16 +47,56 @@ class TokenForm(forms.ModelForm[ApiToken]):
         return data
 
 
+PRESETS = {
+    "signals": ("Send signals", ["signals:write"]),
+    "signals-and-people": (
+        "Send signals, and tell who customers are",
+        ["signals:write", "customers:write"],
+    ),
+    "reports": (
+        "Read reports",
+        ["customers:read", "orders:read", "products:read", "rfm:read", "signals:read"],
+    ),
+}
+"""What a token is usually for: words, and the scopes that are ticked beforehand."""
+
+
+class ScopeFilter(DropdownFilter):
+    title = "scope"
+    parameter_name = "scope"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> Any:
+        return [(scope, scope) for scope in SCOPES]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        scope = self.value()
+        return queryset.filter(scopes__contains=[scope]) if scope else queryset
+
+
 @admin.register(ApiToken)
 class ApiTokenAdmin(CrmAdmin[ApiToken]):
     list_display = ["name", "shown_prefix", "state", "user", "expires_at", "last_used_at"]
     list_select_related = ["user"]
-    list_filter = ["user"]
+    list_filter = [ScopeFilter, "user"]
     search_fields = ["name", "prefix"]
     search_help_text = "Name or prefix"
     form = TokenForm
     fields = ["name", "user", "scopes", "rate", "expires_at"]
     actions_detail = ["revoke"]
+    change_form_outer_before_template = "crm/token_before.html"
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Tick what the chosen use needs; whoever issues the token may change it."""
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        preset = PRESETS.get(initial.pop("preset", ""))
+        return {**initial, "scopes": preset[1]} if preset else initial
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        context["presets"] = None if context.get("original") else PRESETS
+        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return response
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Staff see their own tokens; only a superuser sees everybody's."""
@@ -109,6 +149,8 @@ class ApiTokenAdmin(CrmAdmin[ApiToken]):
             "opts": self.opts,
             "token": obj,
             "secret": request.META.pop("crm.issued_token"),
+            "sends_signals": "signals:write" in obj.scopes,
+            "here": request.build_absolute_uri("/").rstrip("/"),
         }
         response = TemplateResponse(request, "crm/token_issued.html", context)
         response["Cache-Control"] = "no-store"

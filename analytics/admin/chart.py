@@ -1,4 +1,4 @@
-"""The last hour of the queue as shapes of an SVG: numbers in, path texts out, nothing else."""
+"""Columns over time as shapes of an SVG: numbers in, path texts out, nothing else."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

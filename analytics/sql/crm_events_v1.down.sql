@@ -1,2 +1,0 @@
-drop view crm.events;
-drop function crm.day_start(date);

@@ -1,2 +1,0 @@
-drop view crm.signal_scores;
-drop function crm_private.score_signals(timestamptz);
