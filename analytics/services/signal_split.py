@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import psycopg
 import structlog
 from django.conf import settings
+from django.db import DataError, IntegrityError, transaction
 from django.db import Error as DjangoDatabaseError
-from django.db import IntegrityError, transaction
 
 from analytics.ingest import events
 from analytics.ingest.envelope import Envelope
@@ -47,6 +47,7 @@ class Split:
 
     in_a_row: int = 0
     most_in_a_row: int = field(default_factory=lambda: settings.CRM_QUARANTINE_IN_A_ROW)
+    _suspects: list[tuple[Envelope, str]] = field(default_factory=list)
 
     def store(self, envelopes: Sequence[Envelope]) -> Counts:
         """Store or quarantine every envelope.
@@ -54,6 +55,13 @@ class Split:
         Raises ``SystematicFailureError``, and what the database raises when it is at fault;
         then some of the envelopes may have been stored, and all can be given again.
         """
+        self._suspects.clear()
+        counts = self._settle(envelopes)
+        self.in_a_row += len(self._suspects)
+        counts.add(self._put_suspects_away())
+        return counts
+
+    def _settle(self, envelopes: Sequence[Envelope]) -> Counts:
         if not envelopes:
             return Counts()
         try:
@@ -64,8 +72,12 @@ class Split:
             if is_machines_fault(error):
                 raise
             return self._split(envelopes, error)
-        self.in_a_row = 0
-        return Counts(stored=done.stored, duplicate=done.duplicate, redelivered=done.redelivered)
+        counts = Counts(stored=done.stored, duplicate=done.duplicate, redelivered=done.redelivered)
+        if done.stored:
+            # The database takes events: those that it refused are to blame themselves.
+            self.in_a_row = 0
+            counts.add(self._put_suspects_away())
+        return counts
 
     def _store(self, envelopes: Sequence[Envelope]) -> Stored:
         return store(envelopes)
@@ -89,29 +101,38 @@ class Split:
                     counts.add(self._put_away(envelope, code, reason))
         logger.warning("signals_quarantined", events=len(bad), code=poison.code)
         good = [one for index, one in enumerate(envelopes) if index not in refused]
-        counts.add(self.store(good))
+        counts.add(self._settle(good))
         return counts
 
     def _split(self, envelopes: Sequence[Envelope], error: Exception) -> Counts:
-        """Store each half; what still fails alone is the poison."""
+        """Store each half; what still fails alone is suspected to be the poison."""
         if len(envelopes) == 1:
-            return self._refuse(envelopes[0], error)
+            self._suspect(envelopes[0], error)
+            return Counts()
         middle = len(envelopes) // 2
-        counts = self.store(envelopes[:middle])
-        counts.add(self.store(envelopes[middle:]))
+        counts = self._settle(envelopes[:middle])
+        counts.add(self._settle(envelopes[middle:]))
         return counts
 
-    def _refuse(self, envelope: Envelope, error: Exception) -> Counts:
-        if self.in_a_row >= self.most_in_a_row:
+    def _suspect(self, envelope: Envelope, error: Exception) -> None:
+        self._suspects.append((envelope, what(error)))
+        seen = self.in_a_row + len(self._suspects)
+        if seen > self.most_in_a_row:
             message = (
-                f"{self.in_a_row} events in a row were refused by the database or by a mistake in "
-                f"the program ({what(error)}). They lie in quarantine; nothing was lost. Put the "
-                "cause right, start the worker again, and replay the quarantine."
+                f"{seen} events in a row were refused by the database or by a mistake in the "
+                f"program ({what(error)}). Nothing is lost: they wait in the queue. Put the cause "
+                "right and start the worker again; replay what lies in quarantine already."
             )
             raise SystematicFailureError(message) from error
-        self.in_a_row += 1
-        logger.error("signal_quarantined", code="not_storable", why=what(error))
-        return self._put_away(envelope, "not_storable", f"It could not be stored: {what(error)}.")
+
+    def _put_suspects_away(self) -> Counts:
+        counts = Counts()
+        while self._suspects:
+            envelope, why = self._suspects[-1]
+            logger.error("signal_quarantined", code="not_storable", why=why)
+            counts.add(self._put_away(envelope, "not_storable", f"It could not be stored: {why}."))
+            self._suspects.pop()
+        return counts
 
 
 def put_away(envelope: Envelope, code: str, reason: str) -> Counts:
@@ -125,6 +146,8 @@ def _refusal(envelope: Envelope) -> tuple[str, str] | None:
         events.parse(envelope)
     except Refused as refused:
         return refused.code, str(refused)
+    except Exception:  # a mistake in the program: halving the batch finds the event
+        return None
     return None
 
 
@@ -132,6 +155,8 @@ def is_machines_fault(error: Exception) -> bool:
     """Tell whether trying again later may help, without any change to the events."""
     if isinstance(error, IntegrityError) and is_missing_partition(error):
         return True
+    if isinstance(error, DataError | IntegrityError | psycopg.DataError | psycopg.IntegrityError):
+        return False  # also those that the driver finds before the server is asked
     if isinstance(error, DjangoDatabaseError | psycopg.Error):
         return not sqlstate(error).startswith(_EVENTS_OWN_FAULT)
     return isinstance(error, MemoryError | OSError)

@@ -126,10 +126,8 @@ class Worker:
         if time.monotonic() - self._looked_at > LOOK_SECONDS:
             self._holds = bool(self._consumer.take_over()) or self._holds
             self._looked_at = time.monotonic()
-        entries = self._consumer.held() if self._holds else []
-        self._holds = bool(entries)
-        if not entries:
-            entries = self._consumer.take(self.batch_events)
+        held = self._consumer.held() if self._holds else []
+        entries = held or self._consumer.take(self.batch_events)
         for part in _parts(entries, self.batch_events):
             # Until it is finished, an error makes the next step begin with what is held.
             self._holds = True
@@ -137,7 +135,8 @@ class Worker:
             self._consumer.finish(part, counts)
             self.done.add(counts)
             self._moved_at = time.monotonic()
-        self._holds = False
+        # Perhaps it holds more than could be looked at.
+        self._holds = bool(held)
         return len(entries)
 
     def _process(self, entries: list[Entry]) -> Counts:

@@ -3,13 +3,14 @@
 import threading
 
 import pytest
+from django.db import DataError, OperationalError, connection
 from django.db import Error as DatabaseError
-from django.db import connection
 
 from analytics.models import QuarantinedEvent, RawEvent, Signal
 from analytics.selectors.signal_queue import queue_stats
+from analytics.services import signal_batch
 from analytics.services.signal_consumer import Consumer
-from analytics.services.signal_split import SystematicFailureError
+from analytics.services.signal_split import SystematicFailureError, is_machines_fault
 from analytics.services.signal_team import Team
 from analytics.services.signal_worker import Worker
 from analytics.signal_stream import client, key
@@ -153,14 +154,47 @@ class TestPoison:
         sent = [envelope() for _ in range(10)]
         send(*sent)
 
-        with pytest.raises(SystematicFailureError, match="3 events in a row"):
-            worker.step()
+        for _ in range(3):
+            with pytest.raises(SystematicFailureError, match="4 events in a row"):
+                worker.step()
 
-        assert QuarantinedEvent.objects.count() == 3
-        assert waiting() == 1
+        assert (QuarantinedEvent.objects.count(), waiting()) == (0, 1)
         refuse_no_more()
         worker.step()
-        assert stored() | quarantined() == ids(sent)
+        assert (stored(), waiting()) == (ids(sent), 0)
+
+    def test_it_also_counts_those_that_come_one_by_one(self, worker):
+        worker._split.most_in_a_row = 3
+        refuse("true")
+        for _ in range(3):
+            send(envelope())
+            worker.step()
+
+        send(envelope())
+        with pytest.raises(SystematicFailureError):
+            worker.step()
+
+        assert (QuarantinedEvent.objects.count(), waiting()) == (3, 1)
+
+    def test_a_mistake_in_the_program_is_found_like_poison(self, worker, monkeypatch):
+        sent = [envelope() for _ in range(9)]
+        parse = signal_batch.parse
+
+        def mistaken(one):
+            if one.id == sent[4].id:
+                raise ZeroDivisionError
+            return parse(one)
+
+        monkeypatch.setattr(signal_batch, "parse", mistaken)
+        send(*sent)
+
+        worker.step()
+
+        assert (len(stored()), quarantined()) == (8, {sent[4].id})
+
+    def test_what_the_driver_refuses_without_a_code_is_poison_too(self):
+        assert not is_machines_fault(DataError("cannot dump NUL"))
+        assert is_machines_fault(OperationalError("the connection is closed"))
 
     def test_refusals_with_successes_between_them_do_not_stop_it(self, worker):
         worker._split.most_in_a_row = 2
