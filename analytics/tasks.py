@@ -2,8 +2,9 @@
 
 from celery import shared_task
 from django.db import OperationalError
+from django.utils import timezone
 
-from analytics.services import dashboards, rfm
+from analytics.services import dashboards, rfm, signal_partitions, signal_reports
 from crm_project.common.exceptions import ConflictError
 
 
@@ -28,3 +29,27 @@ def thin_runs_nightly() -> None:
 def refresh_dashboards() -> None:
     """Bring what the dashboard reads up to date with the day's orders."""
     dashboards.refresh_dashboards()
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=30, max_retries=5)
+def score_signals_nightly() -> None:
+    """Score customers' interest by their signals as of now."""
+    signal_reports.score_signals()
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=30, max_retries=5)
+def count_signals() -> None:
+    """Count the days on which the last hour's signals fall."""
+    signal_reports.refresh_signals_by_day()
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=30, max_retries=5)
+def gather_search_words() -> None:
+    """Gather the words that mistyped ones are compared with; all anew on the first of a month."""
+    signal_reports.gather_search_words(everything=timezone.localdate().day == 1)
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=30, max_retries=5)
+def keep_signal_partitions() -> None:
+    """Make next months' partitions of signals and raw events, and drop those past retention."""
+    signal_partitions.keep_partitions()

@@ -1,11 +1,13 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from analytics.api.receiving.urls import segment_urlpatterns
 from crm_project import health
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", include("crm_project.api_urls")),
+    path("v1/", include(segment_urlpatterns)),
     path("livez", health.livez),
     path("readyz", health.readyz),
     path("metrics", health.metrics),

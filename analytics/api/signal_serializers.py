@@ -4,6 +4,7 @@ from rest_framework import serializers
 
 from analytics.models import QuarantinedEvent, Signal, SignalType
 from analytics.selectors.signal_receipts import Where
+from crm_project.common.api.moments import EARLIEST, LATEST
 from crm_project.common.api.serializers import Sparse, StrictFields
 
 _REASON_LENGTH = 300
@@ -48,6 +49,62 @@ class SignalSerializer(Sparse, serializers.ModelSerializer[Signal]):
             "signal_data",
         ]
         read_only_fields = fields
+
+
+class DayField(serializers.DateField):
+    """A day within the years that business knows."""
+
+    default_error_messages = {"range": "Give a day between 1900 and 2200."}
+
+    def to_internal_value(self, value: Any) -> Any:
+        day = super().to_internal_value(value)
+        if not EARLIEST.date() <= day < LATEST.date():
+            self.fail("range")
+        return day
+
+
+class StatisticsQuerySerializer(StrictFields):
+    """Which days. Both ends are included, in the business's time zone."""
+
+    first_day = DayField(required=False, help_text="29 days before the last one unless given.")
+    last_day = DayField(required=False, help_text="Today unless given.")
+    event_type = serializers.CharField(
+        required=False, max_length=50, help_text="Only this type, like add_to_cart."
+    )
+
+
+class TypeTotalSerializer(serializers.Serializer[Any]):
+    """Signals of one type over the whole period."""
+
+    event_type = serializers.CharField()
+    signal_class = serializers.ChoiceField(choices=SignalType.Class.choices)
+    signals = serializers.IntegerField()
+    mean_score = serializers.FloatField()
+    max_score = serializers.FloatField()
+
+
+class DayCountSerializer(serializers.Serializer[Any]):
+    """Signals of one day and type."""
+
+    day = serializers.DateField()
+    event_type = serializers.CharField()
+    signals = serializers.IntegerField()
+    customers = serializers.IntegerField(help_text="Known customers with such a signal.")
+    mean_score = serializers.FloatField()
+    max_score = serializers.FloatField()
+
+
+class SignalStatisticsSerializer(serializers.Serializer[Any]):
+    """Signals by day and type. Today is counted now, earlier days were ``as_of``."""
+
+    first_day = serializers.DateField()
+    last_day = serializers.DateField()
+    as_of = serializers.DateTimeField(
+        allow_null=True, help_text="When earlier days were last counted; null: never."
+    )
+    signals = serializers.IntegerField(help_text="Of the whole period.")
+    by_type = TypeTotalSerializer(many=True, help_text="The most frequent type first.")
+    by_day = DayCountSerializer(many=True, help_text="The newest day first.")
 
 
 class MinuteSerializer(serializers.Serializer[Any]):

@@ -1,7 +1,9 @@
 from analytics.api.quarantine import QuarantineViewSet
 from analytics.api.queue import QueueViewSet
 from analytics.api.receipts import ReceiptViewSet
+from analytics.api.receiving import urls as receiving
 from analytics.api.rfm import RfmViewSet, RunViewSet
+from analytics.api.search import SearchViewSet
 from analytics.api.signals import SignalViewSet
 from analytics.api.timeline import TimelineViewSet
 from crm_project.common.api.routers import CrmRouter
@@ -13,6 +15,7 @@ router.register("rfm", RfmViewSet, basename="rfm")
 router.register("signals", SignalViewSet, basename="signal")
 router.register("queue", QueueViewSet, basename="queue")
 router.register("receipts", ReceiptViewSet, basename="receipt")
+router.register("search", SearchViewSet, basename="search")
 router.register("quarantine", QuarantineViewSet, basename="quarantine")
 router.register("customers/(?P<code>[^/]+)/timeline", TimelineViewSet, basename="customer-timeline")
-urlpatterns = router.urls
+urlpatterns = [*receiving.urlpatterns, *router.urls]

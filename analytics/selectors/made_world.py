@@ -29,12 +29,12 @@ def world_of_shop(
 
     Where there are fewer than ``customers``, made ones fill up: signals of theirs stay without a
     customer. With both times, purchases are those of the real orders between them (half-open) by
-    these customers; without, or where there are none, purchases are made up.
+    these customers; without, purchases are made up.
     """
     codes = _customers(customers)
     goods = _goods()
     made = made_world(customers=customers - len(codes))
-    orders: tuple[Bought, ...] = ()
+    orders: tuple[Bought, ...] | None = None
     if orders_since is not None and orders_until is not None:
         orders = tuple(_orders(set(codes), orders_since, orders_until))
     return World(

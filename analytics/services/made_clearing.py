@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.db import ProgrammingError, connection, transaction
 
 from analytics.ingest.made import SOURCE
+from analytics.services.made_signals import not_in_production
+from analytics.services.signal_reports import refresh_signal_reports
 from crm_project.common.exceptions import CrmError
 
 # Commands send without a token, so a token that calls itself "generated" keeps its own.
@@ -29,7 +30,7 @@ class Cleared:
 
 
 def clear_made_signals(*, in_production: bool = False, dry_run: bool = False) -> Cleared:
-    """Remove made signals with their receipts and raw events, in one transaction.
+    """Remove made signals with their receipts and raw events, in one transaction; count anew.
 
     What still waits in the queue is not found: let a worker finish first. The raw log refuses
     deletions, so its trigger rests meanwhile, and writers of signals wait. A dry run takes
@@ -38,8 +39,7 @@ def clear_made_signals(*, in_production: bool = False, dry_run: bool = False) ->
     Raises:
         CrmError: it is production, or the database user does not own the tables.
     """
-    if settings.PRODUCTION and not in_production:
-        raise CrmError("Nothing is removed from the raw log of a production server.")
+    not_in_production(in_production)
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("alter table analytics_rawevent disable trigger raw_event_stays")
@@ -51,4 +51,6 @@ def clear_made_signals(*, in_production: bool = False, dry_run: bool = False) ->
             transaction.set_rollback(dry_run)
     except ProgrammingError as error:
         raise CrmError("Only the owner of the tables may do that.") from error
+    if not dry_run:
+        refresh_signal_reports(everything=True)
     return Cleared(**counts)

@@ -4,13 +4,18 @@ The generic cell rate algorithm keeps one number per token: when its bucket woul
 Each process takes small shares of the bucket ahead, so that most requests ask nobody.
 """
 
+import math
 import time
 from dataclasses import dataclass, field
 
+import redis
+
+from analytics.services.signal_intake import IntakeError
 from analytics.signal_scripts import Script
-from analytics.signal_stream import key
+from analytics.signal_stream import client, key
 from crm_project.common.services.tokens import parse_rate
 
+_MICROSECONDS = 1_000_000
 SHARES_A_SECOND = 20
 SHARE_SECONDS = 1.0
 """A share that was not used up by then is given up."""
@@ -44,6 +49,29 @@ def lease_arguments(token: str, rate: str, events: int) -> tuple[list[str], list
     limit, seconds = parse_rate(rate)
     ahead = min(limit, limit // seconds // SHARES_A_SECOND)
     return [key(f"rate:{token}")], [seconds * 1e6 / limit, limit, events, max(events, ahead)]
+
+
+def take(token: str, rate: str, events: int) -> None:
+    """Use up so many events of a token's rate, without taking any ahead.
+
+    Raises:
+        IntakeError: 429, with the seconds after which there is room again.
+    """
+    keys, args = lease_arguments(token, rate, events)
+    try:
+        granted, wait = LEASE.run(client(), keys, [*args[:3], events])
+    except redis.RedisError:
+        # Nobody can be counted; whether the events can be kept is the queue's answer.
+        return
+    if not granted:
+        raise too_fast(int(wait))
+
+
+def too_fast(wait: int) -> IntakeError:
+    """Return the answer to a sender who is ``wait`` microseconds too early."""
+    seconds = max(1, math.ceil(wait / _MICROSECONDS))
+    words = f"More events than this token may send. Please try again in {seconds} s."
+    return IntakeError(429, "throttled", words, retry_after=seconds)
 
 
 @dataclass(slots=True)

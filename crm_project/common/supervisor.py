@@ -125,10 +125,15 @@ def _signal_group(child: subprocess.Popen[str], number: signal.Signals) -> None:
         os.killpg(child.pid, number)
 
 
-def server_commands(*, host: str, port: int) -> dict[str, list[str]]:
-    """Return the command lines of the processes that make up the CRM."""
+def server_commands(*, host: str, port: int, visits: float | None = None) -> dict[str, list[str]]:
+    """Return the command lines of the processes that make up the CRM.
+
+    With ``visits`` one more makes so many signals a second.
+    """
     python = sys.executable
+    manage = str(settings.BASE_DIR / "manage.py")
     celery = (python, "-m", "celery", "--quiet", "-A", "crm_project")
+    made = ("generate_signals", "--live", str(visits), "--orders", "--customers", "4000")
     return {
         "web": [
             *(python, "-m", "granian", "--interface", "asgi", "--host", host),
@@ -136,10 +141,11 @@ def server_commands(*, host: str, port: int) -> dict[str, list[str]]:
             *("--log-level", "warning", "crm_project.asgi:application"),
         ],
         # Has its own servers started, if need be, by manage.py.
-        "consumer": [python, str(settings.BASE_DIR / "manage.py"), "consume_signals"],
+        "consumer": [python, manage, "consume_signals"],
         "worker": [
             *(*celery, "worker", "--concurrency", "2"),
             *("--loglevel", "WARNING", "--without-mingle"),
         ],
         "beat": [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""],
+        **({"visits": [python, manage, *made]} if visits else {}),
     }

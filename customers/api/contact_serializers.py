@@ -8,6 +8,7 @@ from rest_framework import serializers
 from crm_project.common.api.serializers import MomentField, Sparse, StrictFields
 from customers.importers.values import latest_moment
 from customers.models import Campaign, Channel, ContactEvent, Purpose
+from customers.services.contacts import OUTCOMES
 
 MAX_CONTACTS = 1000
 
@@ -83,7 +84,7 @@ class TakenContactSerializer(serializers.Serializer[Any]):
     index = serializers.IntegerField(help_text="Its place in the request, from 0.")
     external_id = serializers.CharField()
     id = serializers.IntegerField(help_text="For GET /contacts/{id}.")
-    outcome = serializers.ChoiceField(choices=["new", "changed", "unchanged"])
+    outcome = serializers.ChoiceField(choices=OUTCOMES)
 
 
 class RejectedContactSerializer(serializers.Serializer[Any]):

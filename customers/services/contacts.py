@@ -7,7 +7,7 @@ hundreds at once. Sets of any size cost the same few statements.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from django.db import connection, transaction
 
@@ -15,6 +15,7 @@ from customers.models import Campaign, ContactEvent, Purpose
 from customers.selectors.customers import ids_by_code
 
 Outcome = Literal["new", "changed", "unchanged"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 # Reports of a mail system may overtake one another: a message never becomes less than it was.
 _STEPS: Mapping[str, int] = {

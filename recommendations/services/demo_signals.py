@@ -9,6 +9,7 @@ from django.utils import timezone
 from analytics.ingest.made import SOURCE
 from analytics.models import Signal
 from analytics.services.made_signals import Made, generate_signals
+from analytics.services.signal_reports import refresh_signal_reports
 from crm_project.common.jobs import Progress
 from crm_project.common.models import RefreshState
 from crm_project.common.services.refresh import record
@@ -26,8 +27,9 @@ PAUSE = timedelta(hours=1)
 def load_signals(*, data: DemoData, progress: Progress | None = None) -> Made | None:
     """Make the signals of the last ninety days, or those since the last start; None if too few.
 
-    They are stored as if received when they happened. Purchases are those of the shop's orders,
-    as far as the numbers allow; so what customers looked at and what they bought fit together.
+    They are stored as if received when they happened, then scored. Purchases are those of the
+    shop's orders, as far as the numbers allow; so what customers looked at and what they bought
+    fit together.
     """
     until = demo_end(data)
     since = _made_until(or_else=until - timedelta(days=DAYS))
@@ -44,6 +46,9 @@ def load_signals(*, data: DemoData, progress: Progress | None = None) -> Made | 
             progress=progress,
         )
         state.rows = made.stored
+    if progress is not None:
+        progress(0, None, "Scoring signals")
+    refresh_signal_reports(as_of=until)
     return made
 
 

@@ -14,12 +14,14 @@ from django.db import IntegrityError, connection, transaction
 
 from analytics.ingest.chunk import decode
 from analytics.ingest.envelope import Envelope
+from analytics.ingest.events import parse
 from analytics.ingest.identity import uuid7
 from analytics.ingest.made import SOURCE
-from analytics.models import RawEvent, Signal, SignalReceipt
+from analytics.models import RawEvent, Signal, SignalReceipt, SignalsByDay
 from analytics.selectors.made_world import world_of_shop
 from analytics.selectors.signal_queue import queue_stats
 from analytics.services import made_sinks, signal_queue
+from analytics.services.made_visits import make_visits
 from analytics.services.signal_store import store
 from tests.factories import CustomerFactory, OrderFactory, OrderItemFactory, ProductFactory
 
@@ -191,6 +193,33 @@ class TestQueue:
         assert before <= min(received) <= max(received) <= time.time_ns() // 1000
         assert queue_stats().depth == 4500
 
+    def test_live_ones_happen_now_at_their_rate_until_told_to_stop(self, settings):
+        waits = []
+
+        def wait(seconds):
+            waits.append(seconds)
+            return len(waits) > 20
+
+        sent = make_visits(per_second=50, customers=5, wait=wait, purchases=False)
+
+        assert sent == 20 * 5 == queue_stats().depth
+        assert set(waits) == {0.1}
+        entries = signal_queue.client().xrange(settings.CRM_QUEUE_PREFIX)
+        events = [parse(one) for _, fields in entries for one in decode(fields[b"c"])]
+        assert len({event.message_id for event in events}) > 90
+        assert "purchase" not in {event.event_type for event in events}
+        ages = [time.time() - event.occurred_at / 1e6 for event in events]
+        assert sorted(ages)[len(ages) // 2] < 60
+
+    def test_live_ones_go_on_while_the_queue_takes_none(self, settings, monkeypatch):
+        settings.CRM_QUEUE_MAX_EVENTS = 3
+        monkeypatch.setattr(made_sinks, "PATIENCE_SECONDS", 0)
+        steps = iter([False] * 5 + [True])
+
+        sent = make_visits(per_second=5, customers=5, wait=lambda seconds: next(steps))
+
+        assert sent == 3
+
     def test_a_queue_without_room_takes_nothing_more_and_says_so(self, settings, monkeypatch):
         settings.CRM_QUEUE_MAX_EVENTS = 2500
         monkeypatch.setattr(made_sinks, "PATIENCE_SECONDS", 0.3)
@@ -208,8 +237,9 @@ def test_production_is_left_alone_unless_somebody_insists(settings, tmp_path):
     assert counts("--events", "10", "--dry-run")["events"] == 10
     with pytest.raises(CommandError, match="production"):
         counts(*file)
-    with pytest.raises(CommandError, match="production"):
-        run("--clear")
+    for arguments in (["--clear"], ["--live", "1"]):
+        with pytest.raises(CommandError, match="production"):
+            run(*arguments)
     assert counts("--yes", *file)["events"] == 10
 
 
@@ -249,6 +279,7 @@ class TestDatabase:
         cleared = counts("--clear")
 
         assert cleared == promised
+        assert SignalsByDay.objects.get().signals == 1
         assert cleared["raw_events"] == 300
         assert Signal.objects.get().message_id == "m"
         assert RawEvent.objects.count() == SignalReceipt.objects.count() == 1

@@ -5,6 +5,7 @@ import pytest
 from django.utils import timezone
 
 from analytics.models import Signal
+from analytics.services.signal_reports import refresh_signals_by_day
 from tests.api import errors
 from tests.factories import CustomerAliasFactory, CustomerFactory, ProductFactory
 from tests.signals import a_signal, at, new_id
@@ -171,9 +172,79 @@ class TestRetrieve:
         assert Signal.objects.count() == 1
 
 
+class TestStatistics:
+    @pytest.fixture
+    def counted(self, customer):
+        """Two signals yesterday, counted by the hourly job, and one of today, since then."""
+        yesterday = timezone.now() - timedelta(days=1)
+        a_signal(customer, score="0.10", occurred_at=yesterday)
+        a_signal(score="0.40", occurred_at=yesterday)
+        refresh_signals_by_day()
+        a_signal(customer, "email_clicked", score="0.60", occurred_at=timezone.now())
+
+    def test_signals_are_counted_by_day_and_type(self, api, counted):
+        shown = api.get("signals/stats").json()
+
+        today = timezone.localdate()
+        assert shown["signals"] == 3
+        assert (shown["first_day"], shown["last_day"]) == (
+            str(today - timedelta(days=29)),
+            str(today),
+        )
+        assert [(row["event_type"], row["signals"]) for row in shown["by_type"]] == [
+            ("view", 2),
+            ("email_clicked", 1),
+        ]
+        assert shown["by_type"][1]["signal_class"] == "high_engagement"
+        assert shown["by_day"][1] == {
+            "day": str(today - timedelta(days=1)),
+            "event_type": "view",
+            "signals": 2,
+            "customers": 1,
+            "mean_score": 0.25,
+            "max_score": 0.4,
+        }
+        assert shown["as_of"] is not None
+
+    def test_days_and_type_can_be_chosen(self, api, counted):
+        yesterday = timezone.localdate() - timedelta(days=1)
+
+        one_day = api.get("signals/stats", {"first_day": yesterday, "last_day": yesterday}).json()
+        one_type = api.get("signals/stats", {"event_type": "email_clicked"}).json()
+        nothing = api.get("signals/stats", {"event_type": "sang_a_song"}).json()
+
+        assert [row["event_type"] for row in one_day["by_day"]] == ["view"]
+        assert one_type["signals"] == 1
+        assert (nothing["signals"], nothing["by_type"], nothing["by_day"]) == (0, [], [])
+
+    def test_a_few_queries_answer(self, api, counted, django_assert_num_queries):
+        api.get("signals/stats")
+
+        with django_assert_num_queries(5):  # token, days, today, when counted, classes
+            api.get("signals/stats")
+
+    @pytest.mark.parametrize(
+        ("query", "name"),
+        [
+            ("first_day=yesterday", "first_day"),
+            ("last_day=9999-12-31", "last_day"),
+            ("last_day=0001-01-05", "last_day"),
+            ("first_day=2026-02-02&last_day=2026-02-01", "non_field_errors"),
+            ("first_day=1990-01-01", "non_field_errors"),
+            ("day=2026-01-01", "day"),
+            ("event_type=" + "x" * 51, "event_type"),
+        ],
+    )
+    def test_a_wrong_parameter_is_refused(self, api, query, name):
+        response = api.get(f"signals/stats?{query}")
+
+        assert response.status_code == 400
+        assert name in errors(response)
+
+
 def test_what_may_send_may_not_read(api):
     sender = api.with_scopes("signals:write", "contacts:read", "customers:read")
     signal = a_signal()
 
-    for path in ("signals", f"signals/{signal.pk}", "queue/stats", "quarantine"):
+    for path in ("signals", f"signals/{signal.pk}", "signals/stats", "queue/stats", "quarantine"):
         assert sender.get(path).status_code == 403, path

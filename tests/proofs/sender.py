@@ -14,6 +14,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from tests.waiting import wait_until
+
 SINGLE, BATCH, SEGMENT = "/api/v1/signals", "/api/v1/signals/batch", "/v1/batch"
 TIMEOUT_SECONDS = 30
 
@@ -25,6 +27,7 @@ class Promises:
     sent: set[int] = field(default_factory=set)
     named: set[int] = field(default_factory=set)
     accepted: set[int] = field(default_factory=set)
+    kept_aside: set[int] = field(default_factory=set)
     refused: list[str] = field(default_factory=list)
     answers: dict[int, int] = field(default_factory=dict)
     failures: int = 0
@@ -33,6 +36,7 @@ class Promises:
         self.sent |= other.sent
         self.named |= other.named
         self.accepted |= other.accepted
+        self.kept_aside |= other.kept_aside
         self.refused += other.refused
         self.failures += other.failures
         for status, times in other.answers.items():
@@ -40,21 +44,23 @@ class Promises:
 
 
 class Sender:
-    """``callers`` threads that send ``events`` numbers to the server on ``port``.
+    """``callers`` threads that send one number after the other to the server on ``port``.
+
+    They go on until ``finish`` (what was begun is brought to its end) or ``stop`` (it is not).
 
     Args:
         batch: the largest number of events in one request.
         run: begins all message ids, so that runs do not meet.
     """
 
-    def __init__(self, port, token, *, events, callers=8, batch=50, run="run", seed=1):
+    def __init__(self, port, token, *, callers=8, batch=50, run="run", seed=1):
         self.port = port
         self.token = token
         self.batch = batch
         self.run = run
-        self.events = events
-        self.numbers = iter(range(events))
+        self.numbers = itertools.count()
         self.lock = threading.Lock()
+        self.enough = threading.Event()
         self.stopping = threading.Event()
         self.results = [Promises() for _ in range(callers)]
         self.threads = [
@@ -71,8 +77,9 @@ class Sender:
         """Return how many events were accepted so far."""
         return sum(len(result.accepted) for result in self.results)
 
-    def running(self):
-        return any(thread.is_alive() for thread in self.threads)
+    def wait_for(self, accepted, *, seconds=240):
+        """Wait until so many events were accepted in all."""
+        wait_until(lambda: self.progress() >= accepted, seconds=seconds)
 
     def stop(self):
         self.stopping.set()
@@ -80,14 +87,13 @@ class Sender:
             thread.join(timeout=TIMEOUT_SECONDS + 5)
 
     def finish(self, *, seconds=120):
-        """Wait for the last event and return all promises."""
+        """Begin no further events, wait for those on their way, return all promises."""
+        self.enough.set()
         end = time.monotonic() + seconds
         for thread in self.threads:
             thread.join(timeout=max(0, end - time.monotonic()))
-        assert not self.running(), f"{self.progress()} of {self.events} after {seconds} s"
-        return self.promises()
-
-    def promises(self):
+        busy = sum(thread.is_alive() for thread in self.threads)
+        assert not busy, f"{busy} callers still wait, {self.progress()} events were accepted"
         everything = Promises()
         for result in self.results:
             everything.merge(result)
@@ -104,6 +110,8 @@ class Sender:
             caller.close()
 
     def _take(self, chance):
+        if self.enough.is_set():
+            return []
         size = 1 if chance.random() < 0.5 else chance.randint(1, self.batch)
         with self.lock:
             return list(itertools.islice(self.numbers, size))
@@ -121,7 +129,7 @@ class Sender:
             status, answer = caller.post(path, body)
             result.answers[status] = result.answers.get(status, 0) + 1
             if 200 <= status < 300:
-                self._note(numbers, answer, result)
+                self._note(path, numbers, answer, result)
                 return
             if status and status not in (429, 500, 502, 503, 504):
                 result.refused.append(f"{path}: {status} {answer}")
@@ -129,11 +137,14 @@ class Sender:
             result.failures += 1
             self.stopping.wait(0.02 + 0.1 * chance.random())
 
-    def _note(self, numbers, answer, result):
-        rejected = {problem["index"] for problem in answer.get("rejected", [])}
-        if rejected:
-            result.refused.append(str(answer["rejected"]))
-        result.accepted.update(n for at, n in enumerate(numbers) if at not in rejected)
+    def _note(self, path, numbers, answer, result):
+        rejected = {numbers[problem["index"]] for problem in answer.get("rejected", [])}
+        result.accepted.update(set(numbers) - rejected)
+        # Libraries do not read answers: what they sent is kept aside, with the reason.
+        expected = {n for n in numbers if path == SEGMENT and is_poison(n)}
+        result.kept_aside |= rejected & expected
+        if rejected != expected:
+            result.refused.append(f"{path}: {answer}")
 
     def _body(self, path, numbers, named):
         if path == SEGMENT:
@@ -153,13 +164,19 @@ class Sender:
         event = {
             "type": "track",
             "event": "Product Viewed",
-            "userId": f"C{number % 97}",
             "properties": {"n": number},
         }
+        if not is_poison(number):
+            event["userId"] = f"C{number % 97}"
         return event | ({"messageId": self._name(number)} if named else {})
 
     def _name(self, number):
         return f"{self.run}-{number}"
+
+
+def is_poison(number):
+    """Tell whether a library sends this event without saying of whom."""
+    return number % 101 == 100
 
 
 class Caller:

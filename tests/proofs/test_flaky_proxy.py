@@ -62,9 +62,12 @@ def test_each_fault_meets_the_server_as_it_says(server, fault):
 
 def test_callers_get_everything_through(server):
     with FlakyProxy(server.server_port, share=0.4) as proxy:
-        promises = Sender(proxy.port, "token", events=500, batch=5).start().finish()
+        sender = Sender(proxy.port, "token", batch=5).start()
+        sender.wait_for(500)
+        promises = sender.finish()
 
-    assert promises.sent == set(range(500))
+    assert len(promises.accepted) >= 500
+    assert promises.sent == set(range(len(promises.sent)))
     assert promises.accepted < promises.sent  # those sent once, and the callers who gave up
     assert set(proxy.fates) == set(Fate)
     assert promises.failures

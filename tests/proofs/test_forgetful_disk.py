@@ -65,7 +65,7 @@ class TestVolatileFile:
 
 
 def test_a_power_cut_takes_what_was_not_synced_and_nothing_else(disk):
-    volatile = disk("disk")
+    volatile = disk()
     path = volatile.mount / "file"
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     os.write(descriptor, b"synced")

@@ -9,7 +9,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.models import Signal
+from analytics.models import Signal, SignalScore
 from crm_project.common.exceptions import CrmError
 from crm_project.common.models import User
 from orders.models import Order
@@ -76,6 +76,7 @@ class TestSignals:
         found = demo_signals.summary()
         assert found.signals == made.stored
         assert found.customers == 3
+        assert SignalScore.objects.filter(score__gt=0).count() == 3
         assert found.strangers > 0
 
     def test_a_start_soon_afterwards_makes_no_more(self, data):

@@ -19,6 +19,7 @@ from analytics.api.receiving.messages import (
 )
 from analytics.api.receiving.rate import Counter
 from analytics.api.receiving.senders import Senders
+from analytics.api.receiving.words import in_words
 from analytics.services import signal_answers, signal_intake
 from analytics.services.signal_endpoints import ENDPOINTS, Endpoint
 from analytics.services.signal_intake import IntakeError
@@ -114,11 +115,3 @@ async def _body(headers: dict[bytes, bytes], receive: Any, *, many: bool) -> byt
 
 def _text(headers: dict[bytes, bytes], name: bytes) -> str:
     return headers.get(name, b"").decode("latin-1")
-
-
-def in_words(error: QueueError) -> IntakeError:
-    """Return the answer while the queue cannot keep anything."""
-    logger.warning("events are refused: %s", error)
-    # The kind of error only: what is wrong with our servers is not the sender's business.
-    words = (type(error).__doc__ or "").strip()
-    return IntakeError(503, "unavailable", words, retry_after=error.retry_after)

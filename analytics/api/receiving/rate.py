@@ -1,15 +1,11 @@
 """Count events per token and guesses per address, asking the queue's server once per share."""
 
 import asyncio
-import math
 from typing import Any
 
 from redis.exceptions import NoScriptError, RedisError
 
-from analytics.services.signal_intake import IntakeError
-from analytics.services.signal_rate import LEASE, Shares, lease_arguments
-
-_MICROSECONDS = 1_000_000
+from analytics.services.signal_rate import LEASE, Shares, lease_arguments, too_fast
 
 
 class Counter:
@@ -58,10 +54,3 @@ class Counter:
                 "EVAL", LEASE.source, len(keys), *keys, *args
             )
         return int(found[0]), int(found[1])
-
-
-def too_fast(wait: int) -> IntakeError:
-    """Return the answer to a sender who is ``wait`` microseconds too early."""
-    seconds = max(1, math.ceil(wait / _MICROSECONDS))
-    words = f"More events than this token may send. Please try again in {seconds} s."
-    return IntakeError(429, "throttled", words, retry_after=seconds)

@@ -90,7 +90,7 @@ def visit(teller: Teller, at: int, customer: str = "") -> Story:
             cart.append((goods, quantity))
             story.append(_cart(teller, at, customer, goods, quantity, seen))
             at += teller.pause(20)
-    if cart and not teller.world.orders and chance.random() < 0.35:
+    if cart and teller.world.orders is None and chance.random() < 0.35:
         number = f"MADE-{teller.next_number()}"
         at += teller.pause(60)
         for goods, quantity in cart:

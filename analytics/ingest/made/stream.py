@@ -56,7 +56,7 @@ def made_events(count: int, *, world: World, window: Window, seed: int = 0) -> I
     teller = Teller(world, Random(tag), tag)  # noqa: S311
     days = list(clock.days(window))
     quotas = clock.shares(count, [day.weight for day in days])
-    orders = _orders_by_day(world.orders, days)
+    orders = _orders_by_day(world.orders or (), days)
     desk = _Desk(teller, window)
     for number, (day, quota) in enumerate(zip(days, quotas, strict=True)):
         desk.write(day, quota, orders.get(number, ()))

@@ -36,13 +36,14 @@ class Bought:
 class World:
     """What the stories are about.
 
-    The first customers and goods are the busiest. With ``orders`` all purchases are theirs, and
-    no other visit ends in one; without, some visits do. Neither customers nor goods may be empty.
+    The first customers and goods are the busiest. With ``orders`` (also none at all) purchases
+    are theirs, and no other visit ends in one; with None, some visits do. Neither customers nor
+    goods may be empty.
     """
 
     customers: Sequence[str]
     goods: Sequence[Goods]
-    orders: Sequence[Bought] = ()
+    orders: Sequence[Bought] | None = None
     currency: str = CURRENCY
 
 

@@ -1,5 +1,7 @@
 """Make plausible signals for demonstrations, tests and benchmarks."""
 
+import signal
+import threading
 from argparse import ArgumentParser
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +14,7 @@ from analytics.management.made_reports import as_json, as_table, bar
 from analytics.services.made_clearing import Cleared, clear_made_signals
 from analytics.services.made_signals import Made, generate_signals
 from analytics.services.made_sinks import DESTINATIONS
+from analytics.services.made_visits import make_visits
 from crm_project.common import jobs
 from crm_project.common.exceptions import CrmError
 
@@ -35,11 +38,17 @@ class Command(BaseCommand):
             "--file", type=Path, help="With --to file: where; .gz is compressed. One JSON a line."
         )
         parser.add_argument("--dry-run", action="store_true", help="Count only, send nothing.")
+        parser.add_argument(
+            "--live", type=float, metavar="N", help="N a second into the queue, until Ctrl-C."
+        )
         parser.add_argument("--clear", action="store_true", help="Remove all made signals instead.")
         parser.add_argument("--json", action="store_true", help="Print the counts as JSON.")
         parser.add_argument("--yes", action="store_true", help="Also in production.")
 
     def handle(self, **options: Any) -> None:
+        if options["live"] is not None:
+            self.stdout.write(f"Sent {_live(options):,} made signals.")
+            return
         work = _clear if options["clear"] else _generate
         try:
             with bar() as progress:
@@ -63,3 +72,20 @@ def _generate(options: dict[str, Any], progress: jobs.Progress | None) -> Made:
 
 def _clear(options: dict[str, Any], progress: jobs.Progress | None) -> Cleared:
     return clear_made_signals(in_production=options["yes"], dry_run=options["dry_run"])
+
+
+def _live(options: dict[str, Any]) -> int:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: stop.set())
+    try:
+        return make_visits(
+            per_second=options["live"],
+            customers=options["customers"],
+            seed=options["seed"],
+            purchases=not options["orders"],
+            wait=stop.wait,
+            in_production=options["yes"],
+        )
+    except CrmError as error:
+        raise CommandError(str(error)) from error

@@ -94,7 +94,7 @@ class ProblemAutoSchema(AutoSchema):
             shared.append(parameter("brief", "Only the most important fields.", type="boolean"))
         if action == "retrieve" and sparse:
             shared.append(_header("If-None-Match", "304 if the ETag is still this one."))
-        if self.method in _WRITES:
+        if self.method in _WRITES and action not in getattr(view, "keyless_actions", ()):
             shared.append(_header("Idempotency-Key", "Repeats give the same answer for 24 hours."))
             shared.append(_header("X-Change-Reason", "Why; kept in the history of changes."))
         if self.method in {"PATCH", "DELETE"}:
@@ -122,7 +122,8 @@ class ProblemAutoSchema(AutoSchema):
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction=direction)
-        if direction != "response" or not isinstance(self.view, CrmView):
+        known = isinstance(self.view, CrmView) or self._own_problems()
+        if direction != "response" or not known:
             return bodies
         problems = {code: self._problem(text) for code, text in self._problem_codes().items()}
         if getattr(self.view, "action", "") == "retrieve" and self._is_sparse():
@@ -140,7 +141,14 @@ class ProblemAutoSchema(AutoSchema):
             found.pop("required", None)
         return found
 
+    def _own_problems(self) -> dict[str, str]:
+        """Return what an action answers that differs from the others: status → words."""
+        problems = getattr(self.view, "problem_codes", {})
+        return dict(problems.get(getattr(self.view, "action", ""), {}))
+
     def _problem_codes(self) -> dict[str, str]:
+        if own := self._own_problems():
+            return own
         codes = dict(_ALWAYS)
         if any(isinstance(item, AllowAny) for item in self.view.get_permissions()):
             codes = {"429": codes["429"]}

@@ -14,9 +14,13 @@ from rich.table import Table
 
 from analytics.models import RfmRun
 from analytics.selectors.rfm import segment_summary, top_customers
+from analytics.selectors.signal_scores import most_interested
 from crm_project.common import jobs
 from crm_project.common.exceptions import CrmError
 from recommendations.services import demo, demo_signals
+
+VISITS_PER_SECOND = 0.5
+"""So that what is live moves; a day of it is as much as all the others."""
 
 
 class Command(BaseCommand):
@@ -39,7 +43,9 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         console.print(f"Login: [bold]{demo.LOGIN}[/]   Password: [bold]{demo.PASSWORD}[/]")
         if not options["no_serve"]:
-            call_command("serve", host=options["host"], port=options["port"])
+            call_command(
+                "serve", host=options["host"], port=options["port"], visits=VISITS_PER_SECOND
+            )
 
     def _prepare(self, console: Console, *, shift: bool) -> None:
         with steps(console) as progress:
@@ -52,6 +58,7 @@ class Command(BaseCommand):
         _print_signals(console)
         _print_segments(console, run)
         _print_best(console, run)
+        _print_interested(console)
 
 
 @contextmanager
@@ -123,5 +130,20 @@ def _print_best(console: Console, run: RfmRun) -> None:
             f"{score.frequency:,}",
             f"{score.recency_days:,}",
             f"{score.monetary:,.2f}",
+        )
+    console.print(table)
+
+
+def _print_interested(console: Console) -> None:
+    table = Table(title="Ten most interested customers by their signals")
+    for column in ("Customer", "Score", "Intent", "Signals in 90 days", "Last signal"):
+        table.add_column(column, justify="left" if column == "Customer" else "right")
+    for score in most_interested(limit=10):
+        table.add_row(
+            str(score.customer),
+            f"{score.score:.4f}",
+            f"{score.intent:.2f}",
+            f"{score.signals_90d:,}",
+            f"{score.last_signal_at:%d %B %H:%M}",
         )
     console.print(table)

@@ -14,13 +14,18 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="Address to listen on.")
         parser.add_argument("--port", type=int, default=8000, help="Port to listen on.")
 
-    def handle(self, *, host: str, port: int, **options: Any) -> None:
+        parser.add_argument(
+            "--visits", type=float, metavar="N", help="Also make N signals a second, for a demo."
+        )
+
+    def handle(self, *, host: str, port: int, visits: float | None = None, **options: Any) -> None:
         _refuse_taken(host, port)
         self.stdout.write(
             f"Admin: http://{host}:{port}/admin/   API: http://{host}:{port}/api/docs/"
         )
         self.stdout.write("Ctrl-C ends everything.")
-        code = Supervisor(commands=server_commands(host=host, port=port), say=self._say).run()
+        commands = server_commands(host=host, port=port, visits=visits)
+        code = Supervisor(commands=commands, say=self._say).run()
         if code:
             raise CommandError("A part of the server ended; its last lines stand above.")
 

@@ -1,0 +1,2 @@
+drop view crm.events;
+drop function crm.day_start(date);
