@@ -2,11 +2,13 @@
 
 import re
 import shlex
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from tests.analytics.queued import remove_all
 from tests.factories import CustomerFactory, ProductFactory
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
@@ -23,6 +25,8 @@ def parts(command):
         elif word == "-H":
             name, _, value = next(words).partition(": ")
             headers[name] = value
+        elif word == "-u":
+            headers["Authorization"] = f"Basic {next(words)}"
         elif word == "-d":
             body = next(words)
         elif word == "-F":
@@ -33,6 +37,19 @@ def parts(command):
     return method, path, headers, body, form
 
 
+def authorization(written, secret):
+    """Return the header as curl would send it, with the secret in its place."""
+    scheme, _, value = written.partition(" ")
+    value = value.replace("$TOKEN", secret)
+    return f"{scheme} {b64encode(value.encode()).decode() if scheme == 'Basic' else value}"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_left_in_the_queue():
+    yield
+    remove_all("test:docs")
+
+
 def test_the_page_has_examples():
     assert len(EXAMPLES) >= 12
 
@@ -40,18 +57,21 @@ def test_the_page_has_examples():
 @pytest.mark.parametrize("command", EXAMPLES)
 def test_the_example_runs(api, settings, tmp_path, command):
     settings.CRM_UPLOAD_DIR = tmp_path
+    settings.CRM_QUEUE_PREFIX = "test:docs"
     CustomerFactory(code="C1")
     ProductFactory(key="P1")
     method, path, headers, body, form = parts(command)
-    headers["Authorization"] = headers["Authorization"].replace("$TOKEN", api.secret)
+    kind = headers.pop("Content-Type", "")
+    headers["Authorization"] = authorization(headers["Authorization"], api.secret)
     if "file" in form:
         form["file"] = SimpleUploadedFile(form["file"].removeprefix("@"), b"code,name\nN1,Nora\n")
 
     if form:
         response = api.client.post(path, form, headers=headers)
     elif body:
-        response = api.client.generic(method, path, body, "application/json", headers=headers)
+        response = api.client.generic(method, path, body, kind, headers=headers)
     else:
         response = api.client.get(path, headers=headers)
 
     assert response.status_code in {200, 201, 202}, response.content
+    assert not response.json().get("rejected"), response.content
