@@ -33,7 +33,10 @@ class Rejected(msgspec.Struct, gc=False):
 
 
 class Answer(msgspec.Struct, gc=False):
-    """The body of a successful answer; what was accepted or a duplicate is queued durably."""
+    """The body of a successful answer; what was accepted or a duplicate is queued durably.
+
+    ``batch_id`` names the request: it is the id of its first event, or one of its own.
+    """
 
     batch_id: str
     accepted: int
@@ -79,7 +82,8 @@ def answer(items: Sequence[Item], *, now: int, known: Known) -> Answer:
         else:
             receipts.append(Receipt(index, "accepted", receipt_id, item.message_id))
     accepted = len(items) - duplicate - len(rejected)
-    return Answer(_written(uuid7(now)), accepted, duplicate, rejected, receipts)
+    batch_id = receipts[0].id or _written(uuid7(now))
+    return Answer(batch_id, accepted, duplicate, rejected, receipts)
 
 
 def encoded(found: Answer) -> bytes:

@@ -77,8 +77,10 @@ def is_batch(endpoint: Endpoint, content_type: str) -> bool:
     Raises:
         IntakeError: 415, the endpoint does not take this kind of body.
     """
-    media_type = content_type.partition(";")[0].strip().lower()
-    many = endpoint.media_types.get(media_type)
+    many = endpoint.media_types.get(content_type)
+    if many is None:
+        media_type = content_type.partition(";")[0].strip().lower()
+        many = endpoint.media_types.get(media_type)
     if many is None:
         wanted = " or ".join(name for name in endpoint.media_types if name)
         raise IntakeError(415, "unsupported_media_type", f"Send the content type {wanted}.")

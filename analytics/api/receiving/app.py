@@ -17,6 +17,7 @@ from analytics.api.receiving.messages import (
     send_answer,
     send_problem,
 )
+from analytics.api.receiving.patience import Patience
 from analytics.api.receiving.rate import Counter
 from analytics.api.receiving.senders import Senders
 from analytics.api.receiving.words import in_words
@@ -40,6 +41,7 @@ class ReceiveApp:
         self._senders = Senders()
         self._flusher = Flusher()
         self._counter = Counter(self._flusher.client)
+        self._patience = Patience(BODY_SECONDS)
         self._known = signal_answers.Known()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -68,7 +70,7 @@ class ReceiveApp:
         """Return the body of a successful answer; by then the events are on disk."""
         sender = await self._sender(headers, scope)
         many = signal_intake.is_batch(endpoint, _text(headers, b"content-type"))
-        body = await _body(headers, receive, many=many)
+        body = await self._body(receive, many=many)
         encoding = _text(headers, b"content-encoding")
         parcel = signal_intake.unwrap(body, encoding=encoding, many=many)
         await self._counter.take(sender.token, sender.rate, len(parcel.events))
@@ -96,21 +98,20 @@ class ReceiveApp:
             raise IntakeError(403, "permission_denied", f"The token lacks the scope {WRITE_SCOPE}.")
         return sender
 
+    async def _body(self, receive: Any, *, many: bool) -> bytes:
+        limit = signal_intake.body_limit(many=many)
+        try:
+            body = await self._patience.wait(read_body(receive, limit))
+        except TimeoutError as error:
+            raise IntakeError(408, "too_slow", "The body did not arrive in time.") from error
+        if body is None:
+            raise signal_intake.too_large(many=many)
+        return body
+
     async def close(self) -> None:
+        self._patience.close()
         await self._senders.close()
         await self._flusher.close()
-
-
-async def _body(headers: dict[bytes, bytes], receive: Any, *, many: bool) -> bytes:
-    limit = signal_intake.body_limit(many=many)
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            body = await read_body(receive, limit)
-    except TimeoutError as error:
-        raise IntakeError(408, "too_slow", "The body did not arrive in time.") from error
-    if body is None:
-        raise signal_intake.too_large(many=many)
-    return body
 
 
 def _text(headers: dict[bytes, bytes], name: bytes) -> str:
