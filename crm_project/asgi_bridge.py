@@ -83,7 +83,10 @@ class DjangoPages:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         line = _Line(receive, send)
-        await self._bridge(_cleaned(scope) | {"crm.line": line}, line.receive, line.send)
+        try:
+            await self._bridge(_cleaned(scope) | {"crm.line": line}, line.receive, line.send)
+        finally:
+            line.close()
 
     def _app(self, environ: dict[str, Any], start_response: Any) -> "_WhileConnected":
         line = environ["asgi.scope"]["crm.line"]
@@ -91,11 +94,13 @@ class DjangoPages:
 
 
 class _Line:
-    """The connection of one request; remembers when nobody is at the other end any more."""
+    """The connection of one request; notices when nobody is at the other end any more."""
 
     def __init__(self, receive: Any, send: Any) -> None:
         self._receive = receive
         self._send = send
+        self._parts = 0
+        self._watcher: asyncio.Task[None] | None = None
         self.is_open = True
 
     async def receive(self) -> Any:
@@ -110,11 +115,20 @@ class _Line:
     async def send(self, message: Any) -> None:
         if not self.is_open:
             return
-        try:
-            await self._send(message)
-        except Exception:
-            # Whoever hung up needs no answer; the thread that makes it must not wait forever.
-            self.is_open = False
+        await self._send(message)
+        self._parts += 1
+        # The start, one part, and more to come: a long answer, worth a look at who reads it.
+        if self._parts == 3 and message.get("more_body") and self._watcher is None:
+            self._watcher = asyncio.get_running_loop().create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while self.is_open:
+            message = await self._receive()
+            self.is_open = message["type"] != "http.disconnect"
+
+    def close(self) -> None:
+        if self._watcher is not None:
+            self._watcher.cancel()
 
 
 class _WhileConnected:
