@@ -8,6 +8,7 @@ class AnalyticsConfig(AppConfig):
 
     def ready(self) -> None:
         # Imported here: models exist only once all apps are loaded.
+        from analytics import checks as checks  # noqa: PLC0415
         from analytics import jobs, receivers  # noqa: PLC0415
         from crm_project.common.jobs import register  # noqa: PLC0415
 

@@ -5,18 +5,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import quote_from_bytes
 
-import structlog
 from a2wsgi import WSGIMiddleware
 from django.conf import settings
 
-from analytics.services import signal_queue
+from analytics.checks import queue_trouble
 from analytics.services.signal_endpoints import ENDPOINTS
-from analytics.signal_stream import QueueError
 
 PART_SECONDS = 60.0
 """How long the next part of an upload may take: a silent sender must not hold a thread."""
-
-logger = structlog.get_logger(__name__)
 
 
 class Site:
@@ -36,7 +32,7 @@ class Site:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            if scope["method"] == "POST" and scope["path"] in ENDPOINTS:
+            if scope["method"] == "POST" and scope["path"] in ENDPOINTS and _is_safe(scope):
                 if self._receive is None:
                     self._receive = self._make_receive()
                 await self._receive(scope, receive, send)
@@ -45,7 +41,7 @@ class Site:
 
     async def _live(self, receive: Any, send: Any) -> None:
         await receive()
-        if trouble := await asyncio.to_thread(start_trouble):
+        if trouble := await asyncio.to_thread(queue_trouble):
             await send({"type": "lifespan.startup.failed", "message": trouble})
             return
         await send({"type": "lifespan.startup.complete"})
@@ -55,18 +51,13 @@ class Site:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def start_trouble() -> str:
-    """Return why this server must not start; empty when it may.
-
-    A queue that does not answer yet is no reason: until it does, senders are asked to come again.
-    """
-    if not settings.PRODUCTION:
-        return ""
-    try:
-        return signal_queue.durability()
-    except QueueError:
-        logger.warning("the queue does not answer; events are refused until it does")
-        return ""
+def _is_safe(scope: Any) -> bool:
+    """Return whether a token may travel like this; if not, Django sends the caller to https."""
+    if not settings.SECURE_SSL_REDIRECT or scope["scheme"] == "https":
+        return True
+    return settings.SECURE_PROXY_SSL_HEADER is not None and (
+        dict(scope["headers"]).get(b"x-forwarded-proto", b"").strip() == b"https"
+    )
 
 
 class DjangoPages:

@@ -3,6 +3,8 @@
 import pytest
 from django.core.checks import run_checks
 
+from analytics.services import signal_queue
+
 SAFE = {
     "CRM_ENV": "production",
     "PRODUCTION": True,
@@ -58,3 +60,21 @@ def test_the_default_secret_is_refused(production):
 def test_development_may_use_all_of_it(settings):
     assert settings.CRM_ENV == "development"
     assert ours() == []
+
+
+def deployed():
+    return run_checks(tags=["crm"], include_deployment_checks=True)
+
+
+def test_a_queue_that_forgets_is_refused_when_deploying(production):
+    server = signal_queue.client()
+    assert deployed() == []
+
+    server.config_set("appendfsync", "everysec")
+    try:
+        [error] = deployed()
+    finally:
+        server.config_set("appendfsync", "always")
+
+    assert error.id == "crm.E007"
+    assert "appendfsync is 'everysec'" in error.msg
