@@ -115,6 +115,12 @@ def stored_score(customer: Customer | int) -> SignalScore | None:
     return SignalScore.objects.filter(pk=pk).first()
 
 
+def strongest_intent(*, limit: int = 20) -> QuerySet[SignalScore]:
+    """Return the highest intent as of the last scoring, and among equals the highest score."""
+    found = SignalScore.objects.select_related("customer").filter(intent__gt=0)
+    return found.order_by("-intent", "-score", "customer_id")[:limit]
+
+
 def most_interested(*, limit: int = 20) -> QuerySet[SignalScore]:
     """Return the highest scores of the last night, with their customers."""
     return SignalScore.objects.select_related("customer").order_by("-score", "customer_id")[:limit]

@@ -17,9 +17,10 @@ from analytics.ingest.envelope import Envelope
 from analytics.ingest.events import parse
 from analytics.ingest.identity import uuid7
 from analytics.ingest.made import SOURCE
-from analytics.models import RawEvent, Signal, SignalReceipt, SignalsByDay
+from analytics.models import RawEvent, Signal, SignalReceipt, SignalsByDay, SignalScore
 from analytics.selectors.made_world import world_of_shop
 from analytics.selectors.signal_queue import queue_stats
+from analytics.selectors.signal_scores import strongest_intent
 from analytics.services import made_sinks, signal_queue
 from analytics.services.made_visits import make_visits
 from analytics.services.signal_store import store
@@ -301,3 +302,15 @@ class TestDatabase:
 
         with pytest.raises(CommandError, match="Only the owner"):
             run("--clear")
+
+
+def test_the_strongest_intent_comes_first_and_who_has_none_is_left_out():
+    for intent, score in (("0.80", "0.9000"), ("0.95", "0.2000"), ("0.95", "0.5000"), ("0", "1")):
+        SignalScore.objects.create(
+            customer=CustomerFactory(), intent=intent, score=score,
+            last_signal_at=UNTIL, signals_90d=1, as_of=UNTIL,
+        )  # fmt: skip
+
+    shown = [(str(score.intent), str(score.score)) for score in strongest_intent()]
+
+    assert shown == [("0.95", "0.5000"), ("0.95", "0.2000"), ("0.80", "0.9000")]

@@ -8,13 +8,14 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from analytics.models import RfmRun
 from analytics.selectors.rfm import segment_summary, top_customers
-from analytics.selectors.signal_scores import most_interested
+from analytics.selectors.signal_scores import strongest_intent
 from crm_project.common import jobs
 from crm_project.common.exceptions import CrmError
 from recommendations.services import demo, demo_signals
@@ -58,7 +59,7 @@ class Command(BaseCommand):
         _print_signals(console)
         _print_segments(console, run)
         _print_best(console, run)
-        _print_interested(console)
+        _print_intent(console)
 
 
 @contextmanager
@@ -134,16 +135,16 @@ def _print_best(console: Console, run: RfmRun) -> None:
     console.print(table)
 
 
-def _print_interested(console: Console) -> None:
-    table = Table(title="Ten most interested customers by their signals")
-    for column in ("Customer", "Score", "Intent", "Signals in 90 days", "Last signal"):
+def _print_intent(console: Console) -> None:
+    table = Table(title="Customers whose signals of the last 14 days show intent")
+    for column in ("Customer", "Intent", "Account score", "Signals in 90 days", "Last signal"):
         table.add_column(column, justify="left" if column == "Customer" else "right")
-    for score in most_interested(limit=10):
+    for score in strongest_intent(limit=10):
         table.add_row(
             str(score.customer),
-            f"{score.score:.4f}",
             f"{score.intent:.2f}",
+            f"{score.score:.2f}",
             f"{score.signals_90d:,}",
-            f"{score.last_signal_at:%d %B %H:%M}",
+            f"{timezone.localtime(score.last_signal_at):%d %B %H:%M}",
         )
     console.print(table)
