@@ -83,6 +83,17 @@ class ContactEvent(models.Model):
         FAILED = "failed"
         RECEIVED = "received"
 
+    # Reports of a mail system may overtake one another: a message never becomes less than it was.
+    # An inbound one is received and has no steps.
+    STEPS = (
+        Status.SENT,
+        Status.DELIVERED,
+        Status.OPENED,
+        Status.CLICKED,
+        Status.FAILED,
+        Status.BOUNCED,
+    )
+
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="contacts")
     occurred_at = models.DateTimeField()
     channel = models.CharField(max_length=10, choices=Channel)

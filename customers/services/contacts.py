@@ -17,20 +17,7 @@ from customers.selectors.customers import ids_by_code
 Outcome = Literal["new", "changed", "unchanged"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
-# Reports of a mail system may overtake one another: a message never becomes less than it was.
-_STEPS: Mapping[str, int] = {
-    status: step
-    for step, status in enumerate(
-        (
-            ContactEvent.Status.SENT,
-            ContactEvent.Status.DELIVERED,
-            ContactEvent.Status.OPENED,
-            ContactEvent.Status.CLICKED,
-            ContactEvent.Status.FAILED,
-            ContactEvent.Status.BOUNCED,
-        )
-    )
-}
+_STEPS: Mapping[str, int] = {status: step for step, status in enumerate(ContactEvent.STEPS)}
 _FIELDS = (
     "customer_id",
     "occurred_at",
@@ -194,5 +181,5 @@ def _bring_up_to_date(stored: ContactEvent, new: ContactEvent, said: Contact) ->
 
 
 def _goes_on(old: str, new: str) -> bool:
-    """Return whether a report is news; an inbound message (received) has no steps."""
+    """Return whether a report is news."""
     return old not in _STEPS or new not in _STEPS or _STEPS[new] > _STEPS[old]

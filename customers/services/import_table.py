@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from customers.importers.registry import BatchFacts, Outcome
+from customers.models import ContactEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,8 @@ class Target:
     type: str
     column: str
     default: str = "''"
-    # Where the staged value is a code: the expression that finds what it names.
+    # Where the staged value is not taken as it stands: the expression for it, of the staged row r
+    # and the stored one t (NULL: nothing is said).
     finds: str = ""
 
     @property
@@ -155,6 +157,12 @@ _CUSTOMER = (
 )
 _CAMPAIGN = "(select k.id from customers_campaign as k where k.code = r.campaign)"
 _USUAL_STATUS = "case when s.direction = 'inbound' then 'received' else 'sent' end"
+_STEPS = ", ".join(f"'{status}'" for status in ContactEvent.STEPS)
+# As in ``services.contacts``: what is stored stays when it is further than what the file says.
+_STATUS = (
+    f"case when array_position(array[{_STEPS}], t.status::text)"
+    f" > array_position(array[{_STEPS}], r.status) then null else r.status end"
+)
 CONTACTS_PLAN = TablePlan(
     table="customers_contactevent",
     key="external_id",
@@ -164,7 +172,7 @@ CONTACTS_PLAN = TablePlan(
         Target("channel", "text", "channel"),
         Target("direction", "text", "direction", "'outbound'"),
         Target("purpose", "text", "purpose", "'marketing'"),
-        Target("status", "text", "status", _USUAL_STATUS),
+        Target("status", "text", "status", _USUAL_STATUS, finds=_STATUS),
         Target("campaign", "text", "campaign_id", "null", finds=_CAMPAIGN),
     ),
     constants={"created_at": "now()"},

@@ -9,7 +9,12 @@ from crm_project.common.tasks import run_job
 from customers.models import ContactEvent, Customer, ImportBatch
 from customers.services import imports
 from orders.models import Product
-from tests.factories import CampaignFactory, CustomerAliasFactory, CustomerFactory
+from tests.factories import (
+    CampaignFactory,
+    ContactEventFactory,
+    CustomerAliasFactory,
+    CustomerFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -120,6 +125,25 @@ class TestContacts:
             "spring",
             "C1",
         )
+
+    @pytest.mark.parametrize(
+        ("stored", "told", "kept"),
+        [
+            ("clicked", "opened", "clicked"),
+            ("delivered", "bounced", "bounced"),
+            ("bounced", "bounced", "bounced"),
+            ("received", "sent", "sent"),
+            ("opened", "", "opened"),
+        ],
+    )
+    def test_a_status_only_moves_forward(self, stored, told, kept):
+        ContactEventFactory(customer__code="C1", external_id="m1", status=stored)
+        header = self.HEADER.replace("campaign", "status")
+        batch = take("contacts", header, f"m1,C1,2024-01-02T10:00:00Z,email,{told}")
+        assert batch.changed == 1  # its time
+        again = take("contacts", header, f"m1,C1,2024-01-02T10:00:00Z,email,{told}")
+        assert again.unchanged == 1
+        assert ContactEvent.objects.get().status == kept
 
     @pytest.mark.parametrize(
         ("line", "reason"),
