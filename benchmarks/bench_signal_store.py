@@ -52,13 +52,13 @@ def run(scale: Scale) -> list[Row]:
         events = list(envelopes(2 * count, seed=11))
         before, measured = events[:count], events[count:]
         _fill(before, BATCHES[-1])
-        rows, more = _stored(), _finished(measured)
+        rows, more = stored_rows(), finished(measured)
         taken: dict[int, list[float]] = {size: [] for size in BATCHES}
         copied = []
         for _ in range(rounds):
             scratch.sql(BARE)
-            _copy(rows)
-            copied.append(seconds(lambda: _copy(more)))
+            copy_rows(rows)
+            copied.append(seconds(lambda: copy_rows(more)))
             for size in BATCHES:
                 scratch.sql(EMPTY)
                 _fill(before, BATCHES[-1])
@@ -79,14 +79,14 @@ def _fill(events: Sequence[Envelope], size: int) -> None:
         store(events[start : start + size])
 
 
-def _finished(events: Sequence[Envelope]) -> bytes:
+def finished(events: Sequence[Envelope]) -> bytes:
     """Return the rows that the events become, as ``COPY`` takes them."""
     scratch.sql(EMPTY)
     _fill(events, BATCHES[-1])
-    return _stored()
+    return stored_rows()
 
 
-def _stored() -> bytes:
+def stored_rows() -> bytes:
     out = BytesIO()
     statement = f"copy (select {COLUMNS} from analytics_signal order by received_at, id) to stdout"
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
@@ -95,7 +95,7 @@ def _stored() -> bytes:
     return out.getvalue()
 
 
-def _copy(rows: bytes) -> None:
+def copy_rows(rows: bytes) -> None:
     with (
         connection.cursor() as cursor,
         cursor.copy(f"copy bare_signal ({COLUMNS}) from stdin") as copy,
