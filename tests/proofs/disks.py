@@ -24,7 +24,8 @@ class Disk:
         self.folder = Path(folder)
         self.platter = self.folder / "platter"
         self.mount = self.folder / "mount"
-        self.options = ["--early", early, "--seed", seed, "--cached", cached]
+        self.full = self.folder / "full"
+        self.options = ["--early", early, "--seed", seed, "--cached", cached, "--full", self.full]
         for made in (self.folder, self.platter, self.mount):
             made.mkdir(mode=0o755, parents=True, exist_ok=True)
         self.program = None
@@ -38,6 +39,13 @@ class Disk:
         )
         self.program.wait_for(lambda: os.path.ismount(self.mount))
         return self
+
+    def fill(self):
+        """Leave no room for anything new, until ``make_room``."""
+        self.full.touch()
+
+    def make_room(self):
+        self.full.unlink()
 
     def cut_power(self):
         """Forget what was not synced. Everything that uses the disk must be paused or dead."""

@@ -1,6 +1,6 @@
 """A file system that keeps what was not synced in memory: killing its process cuts the power.
 
-``python -m tests.proofs.forgetful_disk BACKING MOUNT [--early SHARE] [--cached SECS] [--seed N]``
+``python -m tests.proofs.forgetful_disk BACKING MOUNT [--early SHARE] [--cached SECS] ...``
 
 BACKING is what the platter holds. A write goes into this process's memory and reaches the
 platter by ``fsync`` (or ``fdatasync``, or ``O_SYNC``), which is the most that POSIX promises.
@@ -10,6 +10,7 @@ Names (create, rename, delete) reach it at once, as a journalling file system ke
                power cut leaves is then torn, not merely old. A file never grows past a hole.
 --cached SECS  answer ``fsync`` at once and do it so much later, as a disk with a cache and no
                battery: a guard, for the proofs must notice what that loses.
+--full FILE    while FILE exists, there is no room for anything new.
 """
 
 import argparse
@@ -99,12 +100,15 @@ class ForgetfulDisk(Operations):
 
     use_ns = True
 
-    def __init__(self, backing: str, *, early: float = 0, seed: int = 0, cached: float = 0):
+    def __init__(
+        self, backing: str, *, early: float = 0, seed: int = 0, cached: float = 0, full: str = ""
+    ):
         self.backing = backing
         self.files: dict[str, VolatileFile] = {}
         self.early = early
         self.chance = random.Random(seed)
         self.cached = cached
+        self.full = Path(full) if full else None
         self.due: deque[tuple[float, VolatileFile]] = deque()
 
     def _at(self, path: str) -> str:
@@ -126,6 +130,8 @@ class ForgetfulDisk(Operations):
 
     def write(self, path: str, data: bytes, offset: int, fh: int) -> int:
         file = self._file(path)
+        if self.full and offset + len(data) > file.size and self.full.exists():
+            raise FuseOSError(errno.ENOSPC)
         self._empty_cache()
         for number in file.write(data, offset):
             if self.early and self.chance.random() < self.early:
@@ -238,12 +244,15 @@ def main() -> None:
     parser.add_argument("--early", type=float, default=0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cached", type=float, default=0)
+    parser.add_argument("--full", default="")
     given = parser.parse_args()
     with suppress(ValueError, OSError):
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     os.umask(0)
-    disk = ForgetfulDisk(given.backing, early=given.early, seed=given.seed, cached=given.cached)
+    disk = ForgetfulDisk(
+        given.backing, early=given.early, seed=given.seed, cached=given.cached, full=given.full
+    )
     # PostgreSQL runs as another user when we are root, who needs to be let in.
     options = {"allow_other": True} if os.geteuid() == 0 else {}
     FUSE(

@@ -77,6 +77,10 @@ class Sender:
         """Return how many events were accepted so far."""
         return sum(len(result.accepted) for result in self.results)
 
+    def answers(self):
+        """Return the statuses that callers have seen so far; 0 stands for no answer."""
+        return {status for result in self.results for status in list(result.answers)}
+
     def wait_for(self, accepted, *, seconds=240):
         """Wait until so many events were accepted in all."""
         wait_until(lambda: self.progress() >= accepted, seconds=seconds)

@@ -42,6 +42,7 @@ def assert_all_is_well(system, promises):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_every_part_is_killed_once_and_nothing_accepted_is_lost(crm, token):
     system = crm()
 
