@@ -69,8 +69,10 @@ def ensure_partitions(*, signals: Iterable[int], raw_events: Iterable[int]) -> i
     Args:
         signals, raw_events: moments in microseconds since 1970 UTC.
     """
-    return _ensure(SIGNALS, [_EPOCH + timedelta(microseconds=moment) for moment in signals]) + (
-        _ensure(RAW_EVENTS, [_EPOCH + timedelta(microseconds=moment) for moment in raw_events])
+    # Asked each time: what this process remembered, another may have dropped.
+    return _ensure(
+        [_EPOCH + timedelta(microseconds=moment) for moment in signals],
+        [_EPOCH + timedelta(microseconds=moment) for moment in raw_events],
     )
 
 
@@ -105,7 +107,7 @@ def keep_partitions(*, today: date | None = None, dry_run: bool = False) -> Part
     if dry_run:
         return PartitionsKept(0, tuple(part.name for part in old), (), dry_run=True)
     with refresh.record("signal partitions") as state:
-        made = _ensure(SIGNALS, ahead) + _ensure(RAW_EVENTS, ahead)
+        made = _ensure(ahead, ahead)
         gone = {part.name: _drop(part) for part in old}
         state.rows = made + sum(gone.values())
     dropped = tuple(name for name, done in gone.items() if done)
@@ -115,9 +117,13 @@ def keep_partitions(*, today: date | None = None, dry_run: bool = False) -> Part
     return PartitionsKept(made, dropped, busy)
 
 
-def _ensure(table: str, moments: list[datetime]) -> int:
+def _ensure(signals: list[datetime], raw_events: list[datetime]) -> int:
     with connection.cursor() as cursor:
-        cursor.execute("select crm_private.ensure_signal_partitions(%s, %s)", [table, moments])
+        cursor.execute(
+            "select crm_private.ensure_signal_partitions(%s, %s)"
+            " + crm_private.ensure_signal_partitions(%s, %s)",
+            [SIGNALS, signals, RAW_EVENTS, raw_events],
+        )
         made: int = cursor.fetchone()[0]
     return made
 

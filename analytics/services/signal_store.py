@@ -8,18 +8,17 @@ ids, and waits for nothing else.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
 from analytics.ingest.envelope import Envelope
 from analytics.models import SignalType
 from analytics.services import signal_identities
-from analytics.services.signal_batch import COLUMNS, Batch, Types, read
+from analytics.services.signal_batch import Batch, Types, read
 from analytics.services.signal_batch import Poison as Poison
 from analytics.services.signal_partitions import ensure_partitions, is_missing_partition
 from analytics.services.signal_quarantine import quarantine as quarantine
-from analytics.services.signal_store_sql import FIRST_TIME, RECEIPTS, REPLAY
+from analytics.services.signal_store_sql import FIRST_TIME, PREPARE, RECEIPTS, REPLAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +88,9 @@ def _write(batch: Batch, rows: bytes, *, replay: bool) -> Stored:
     # Not in the transaction of the batch: what it locks is wanted by others.
     ensure_partitions(signals=batch.occurred, raw_events=batch.received)
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("select crm_private.enter_signal_gate()")
-        _stage(cursor, rows)
+        cursor.execute(PREPARE)
+        with cursor.copy("copy pg_temp.signal_batch from stdin (format binary)") as copy:
+            copy.write(rows)
         cursor.execute(RECEIPTS)
         cursor.execute(REPLAY if replay else FIRST_TIME)
         duplicate, stored, linked = cursor.fetchone()
@@ -101,14 +101,3 @@ def _write(batch: Batch, rows: bytes, *, replay: bool) -> Stored:
         linked=linked,
         unresolved=stored - linked,
     )
-
-
-def _stage(cursor: Any, rows: bytes) -> None:
-    cursor.execute("set local client_min_messages = warning")
-    cursor.execute(
-        f"create temp table if not exists signal_batch ({COLUMNS}) on commit delete rows"
-    )
-    # Nothing is there but in a transaction that stores several batches.
-    cursor.execute("delete from pg_temp.signal_batch")
-    with cursor.copy("copy pg_temp.signal_batch from stdin (format binary)") as copy:
-        copy.write(rows)

@@ -4,6 +4,17 @@ What the subqueries ask is one row by its key: a join would let the planner gues
 """
 # ruff: noqa: S608 - built from the constants in this file only
 
+from analytics.services.signal_batch import COLUMNS
+
+PREPARE = f"""
+    select crm_private.enter_signal_gate();
+    set local client_min_messages = warning;
+    create temp table if not exists signal_batch ({COLUMNS}) on commit delete rows;
+    delete from pg_temp.signal_batch
+"""
+"""In one message to the server. Nothing is there to delete, but in a transaction with several
+batches; the table is the session's, since making one for each batch would cost the catalogue."""
+
 RECEIPTS = """
     insert into analytics_signalreceipt (digest, event_id, received_at)
     select digest, id, received_at
