@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from time import monotonic
 from typing import Any
 
 from django.db import connection, transaction
@@ -233,18 +232,8 @@ def _signal_candidates(given: dict[str, Any]) -> tuple[list[tuple[Any, ...]], bo
     newest = _rows(sql.SIGNALS_NEWEST, given)
     if len(newest) >= given["limit"]:
         return newest, True
-    ((begin, end),) = _rows(sql.SIGNAL_MONTHS, {})
-    if begin is None:
-        return [], True
-    started = monotonic()
-    found = _rows(
-        sql.SIGNALS_INDEXED,
-        {**given, "newest": begin, "oldest": end},
-        gin_fuzzy_search_limit=20 * READ_MATCHES,
-        **sql.BY_INDEX_OF_WORDS,
-    )
-    in_time = monotonic() - started < BUDGET.total_seconds()
-    return found, in_time or len(found) >= given["limit"]
+    found = _rows(sql.SIGNALS_INDEXED, given)
+    return [row for row in found if row[0]], all(row[0] for row in found)
 
 
 _FINDERS = {CUSTOMERS: _customers, PRODUCTS: _products, SIGNALS: _signals}

@@ -131,36 +131,17 @@ SIGNALS_NEWEST = """
     limit %(candidates)s
 """
 
-# Others by the index, month by month from the newest, until there are enough or the time is up.
-# Within a month, matches come from the index of words and not from a walk over its rows, whose
-# length nobody can foresee: hence the settings below.
-SIGNAL_MONTHS = """
-    select
-        date_trunc('month', max(occurred_at), 'UTC'), date_trunc('month', min(occurred_at), 'UTC')
-    from analytics_signal
-"""
-BY_INDEX_OF_WORDS = {"enable_indexscan": "off", "enable_seqscan": "off"}
+# Others by the index of words, month by month from the newest, until there are enough or the time
+# is up: then the last row has no id.
 SIGNALS_INDEXED = """
-    select found.id, found.occurred_at, found.rank
-    from (
-        select begin
-        from generate_series(
-            %(newest)s::timestamptz, %(oldest)s::timestamptz, interval '-1 month', 'UTC'
-        ) as begin
-        where clock_timestamp() < statement_timestamp() + %(budget)s
-        offset 0
-    ) as month
-    cross join lateral (
-        select id, occurred_at, ts_rank_cd(search, %(prefixed)s::tsquery) as rank
-        from analytics_signal
-        where
-            search @@ %(prefixed)s::tsquery
-            and occurred_at >= month.begin
-            and occurred_at < date_add(month.begin, interval '1 month', 'UTC')
-        order by occurred_at desc, id desc
-        limit %(candidates)s
-    ) as found
-    limit %(candidates)s
+    select id, occurred_at, rank
+    from crm_search_signals(
+        %(prefixed)s::tsquery,
+        %(candidates)s,
+        (select max(occurred_at) from analytics_signal),
+        (select min(occurred_at) from analytics_signal),
+        %(budget)s
+    )
 """
 
 SIGNALS_SHOWN = """

@@ -11,7 +11,7 @@ from analytics.selectors import search_sql as sql
 MOST_WORDS = 6
 """Words of a question that are looked at."""
 
-NEWEST = 500
+NEWEST = 300
 """Newest rows of a kind whose words count although they were not gathered yet."""
 
 THRESHOLD = 0.25
@@ -40,23 +40,27 @@ def _is_known(word: str, kinds: Collection[str]) -> bool:
 
 
 def _similar(word: str, kinds: Collection[str]) -> str | None:
-    """Return the word that is like it and occurs, if there is one."""
-    candidates: dict[str, int] = {}
+    """Return the word that is like it and occurs, if there is one.
+
+    Gathered words first: those of the newest rows are compared only where none of them will do.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "select set_config('pg_trgm.similarity_threshold', %s, true)", [str(THRESHOLD)]
         )
         counts = " + ".join(sorted(kinds))
         cursor.execute(sql.SIMILAR.format(counts=counts, kinds=_any(kinds)), {"word": word})
-        candidates.update(cursor.fetchall())
-        for kind in kinds:
-            newest = sql.SIMILAR_NEWEST.format(
+        gathered = nearest(word, cursor.fetchall())
+        if gathered:
+            return gathered
+        newest: list[tuple[str, int]] = []
+        for kind in sorted(kinds):
+            statement = sql.SIMILAR_NEWEST.format(
                 documents=sql.NEWEST_WORDS[kind], threshold=THRESHOLD
             )
-            cursor.execute(newest, {"word": word, "newest": NEWEST})
-            for other, count in cursor.fetchall():
-                candidates[other] = max(count, candidates.get(other, 0))
-    return nearest(word, candidates.items())
+            cursor.execute(statement, {"word": word, "newest": NEWEST})
+            newest += cursor.fetchall()
+    return nearest(word, newest)
 
 
 def _any(kinds: Collection[str]) -> str:
