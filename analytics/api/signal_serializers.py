@@ -216,3 +216,14 @@ class DiscardSerializer(StrictFields):
     """Why an event is given up."""
 
     reason = serializers.CharField(max_length=_REASON_LENGTH)
+
+
+class ReplaySerializer(StrictFields):
+    """Which open events to try again, the oldest first, up to 10,000: all that match."""
+
+    code = serializers.CharField(
+        required=False, max_length=40, help_text="Only those with exactly this reason."
+    )
+    source = serializers.CharField(  # type: ignore[assignment] # a field named like an argument
+        required=False, max_length=200, help_text="Only those of this source."
+    )
