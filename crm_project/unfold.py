@@ -103,6 +103,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "Signals",
             [
                 _list("Signals", "sensors", "analytics.signal", active=_at("analytics_signal")),
+                _list("Interest", "local_fire_department", "analytics.signalscore"),
                 _page("Queue", "monitoring", "analytics_signal_queue", "analytics.view_signal"),
                 _list(
                     "Quarantine",

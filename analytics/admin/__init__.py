@@ -5,6 +5,7 @@ from analytics.admin import (
     raw_events,
     runs,
     segments,
+    signal_scores,
     signal_types,
     signals,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "raw_events",
     "runs",
     "segments",
+    "signal_scores",
     "signal_types",
     "signals",
 ]
