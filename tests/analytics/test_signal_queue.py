@@ -206,6 +206,18 @@ class TestTheGroup:
         assert heir.take_over() == 0
         assert {one.name for one in queue_stats().consumers} == {"b", "c"}
 
+    def test_what_a_living_one_left_lying_is_taken_over_too(self, queue, consumer, monkeypatch):
+        send(envelope())
+        stuck = Consumer("stuck", wait_seconds=0.01)
+        stuck.sign("working")
+        left = stuck.take(1)
+        assert consumer.take_over() == 0
+
+        monkeypatch.setattr("analytics.services.signal_consumer.IDLE_MILLISECONDS", 0)
+
+        assert consumer.take_over() == 1
+        assert consumer.held() == left
+
     def test_who_leaves_lets_go_of_what_it_holds_and_is_forgotten_when_it_holds_nothing(
         self, queue, consumer
     ):

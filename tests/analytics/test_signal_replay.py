@@ -219,7 +219,7 @@ class TestTheCommand:
 
         call_command("replay_signals", "--since", "2020-01-01", "--dry-run")
 
-        assert capsys.readouterr().out.startswith("1 events: 0 would be stored, 1 were there")
+        assert capsys.readouterr().out.startswith("Looked at 1: 0 would be stored, 1 known")
 
     def test_it_asks_what_to_replay(self):
         with pytest.raises(CommandError, match="--quarantine"):

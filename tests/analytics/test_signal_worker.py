@@ -272,6 +272,18 @@ class TestTakingOver:
         assert queue_stats().depth == 0
 
 
+class TestSignsOfLife:
+    def test_a_loop_that_stands_still_gives_none(self, worker, monkeypatch, tmp_path):
+        monkeypatch.setattr("analytics.services.signal_worker.STUCK_SECONDS", -1.0)
+        worker.alive_file = tmp_path / "alive"
+        worker._ended.wait = lambda seconds: worker._ended.set()
+
+        worker._keep_signing()
+
+        assert not client().exists(key("consumer:one"))
+        assert not worker.alive_file.exists()
+
+
 @pytest.mark.django_db(transaction=True)
 class TestRunning:
     """With threads and connections as in the process."""

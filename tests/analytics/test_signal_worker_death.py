@@ -93,8 +93,8 @@ def test_one_that_dies_at_the_worst_moment_costs_nothing(start, point):
 
 def test_killed_again_and_again_they_lose_nothing(start):
     sent = set()
-    for _ in range(3):
-        sent |= send_many(60)
+    for _ in range(2):
+        sent |= send_many(40)
         before = len(stored())
         victim = start()
         wait_until(lambda before=before: len(stored()) > before)

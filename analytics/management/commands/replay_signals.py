@@ -57,6 +57,6 @@ def in_words(done: signal_replay.Replayed) -> str:
     """Return what a replay did as a sentence."""
     would = "would be " if done.dry_run else ""
     return (
-        f"{done.looked_at:,} events: {done.stored:,} {would}stored, {done.known:,} were there, "
-        f"{done.duplicate:,} are duplicates, {done.refused:,} {would}refused."
+        f"Looked at {done.looked_at:,}: {done.stored:,} {would}stored, {done.known:,} known, "
+        f"{done.duplicate:,} duplicates, {done.refused:,} {would}refused."
     )
