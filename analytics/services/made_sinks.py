@@ -107,5 +107,5 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
             yield plain
             return
         # Without name and time in its head: the same events make the same file.
-        with gzip.GzipFile(filename="", fileobj=plain, mode="wb", mtime=0) as packed:
+        with gzip.GzipFile("", "wb", 6, plain, mtime=0) as packed:
             yield cast("BinaryIO", packed)
