@@ -95,6 +95,8 @@ def in_words(error: redis.RedisError) -> QueueError:
 _WANTED = {
     "appendonly": ("yes",),
     "appendfsync": ("always",),
+    # With "yes" nothing is synced while the server rewrites its file.
+    "no-appendfsync-on-rewrite": ("no",),
     "maxmemory-policy": ("noeviction",),
 }
 

@@ -110,7 +110,12 @@ class TestAppending:
             send(envelope())
 
     @pytest.mark.parametrize(
-        ("name", "value"), [("appendfsync", "everysec"), ("maxmemory-policy", "allkeys-lru")]
+        ("name", "value"),
+        [
+            ("appendfsync", "everysec"),
+            ("no-appendfsync-on-rewrite", "yes"),
+            ("maxmemory-policy", "allkeys-lru"),
+        ],
     )
     def test_a_server_that_might_lose_signals_is_refused(self, queue, configuration, name, value):
         configuration(name, value)
@@ -126,7 +131,7 @@ class TestAppending:
         client().execute_command("acl setuser closed on >pass ~* +@all -config")
         settings.CRM_QUEUE_URL = with_user(settings.CRM_QUEUE_URL, "closed", "pass")
         try:
-            assert "appendfsync cannot be read" in signal_queue.durability()
+            assert "appendfsync, no-appendfsync-on-rewrite cannot be" in signal_queue.durability()
         finally:
             client().execute_command("acl deluser closed")
 
