@@ -4,6 +4,7 @@ from analytics.api.receipts import ReceiptViewSet
 from analytics.api.receiving import urls as receiving
 from analytics.api.rfm import RfmViewSet, RunViewSet
 from analytics.api.search import SearchViewSet
+from analytics.api.signal_scores import SignalScoreViewSet
 from analytics.api.signals import SignalViewSet
 from analytics.api.timeline import TimelineViewSet
 from crm_project.common.api.routers import CrmRouter
@@ -13,6 +14,7 @@ router = CrmRouter()
 router.register("rfm/runs", RunViewSet, basename="rfm-run")
 router.register("rfm", RfmViewSet, basename="rfm")
 router.register("signals", SignalViewSet, basename="signal")
+router.register("signal-scores", SignalScoreViewSet, basename="signal-score")
 router.register("queue", QueueViewSet, basename="queue")
 router.register("receipts", ReceiptViewSet, basename="receipt")
 router.register("search", SearchViewSet, basename="search")

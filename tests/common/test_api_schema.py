@@ -92,7 +92,7 @@ def test_every_route_is_described(description):
         *("order-list", "order-detail", "rfm-run-list", "rfm-list", "rfm-detail"),
         *("signal-list", "signal-detail", "signal-stats", "queue-stats", "receipt-detail"),
         *("quarantine-list", "quarantine-detail", "quarantine-replay", "quarantine-discard"),
-        *("quarantine-replay-many",),
+        *("quarantine-replay-many", "signal-score-list", "signal-score-detail"),
         *("customer-timeline-list", "search-list", "signal-batch", "event-list"),
         *(f"segment-{kind}" for kind in ("batch", "import", *KINDS)),
         *("contact-list", "contact-detail", "contact-batch", "campaign-list", "campaign-detail"),

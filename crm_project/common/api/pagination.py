@@ -9,6 +9,7 @@ import base64
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -269,7 +270,7 @@ def _beyond(fields: Sequence[str], values: Sequence[Any]) -> Q:
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return {"t": value.isoformat()}
-    return str(value) if isinstance(value, UUID) else value
+    return str(value) if isinstance(value, UUID | Decimal) else value
 
 
 def _typed(value: Any) -> Any:
