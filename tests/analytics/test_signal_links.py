@@ -198,3 +198,17 @@ def somebody_waits_at_the_gate():
             " where relation = 'crm_private.signal_gate'::regclass and not granted"
         )
         return cursor.fetchone() is not None
+
+
+def test_very_many_customers_at_once_get_theirs_and_the_planner_its_setting_back():
+    store([envelope(customer=f"C{n}") for n in (7, 24_999, 99_999)])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into customers_customer (code, name, email, phone, language, country)"
+            " select 'C' || n, '', '', '', '', '' from generate_series(1, 25000) as n"
+        )
+        cursor.execute("set constraints all immediate")
+        cursor.execute("show enable_nestloop")
+        assert cursor.fetchone() == ("on",)
+
+    assert owners() == {"C7": "C7", "C24999": "C24999", "C99999": None}
