@@ -65,16 +65,20 @@ def client() -> redis.Redis:
 
 @lru_cache(maxsize=4)
 def _client(url: str) -> redis.Redis:
-    return new_client(url, seconds=SECONDS_TO_ANSWER)
+    return new_client(url, seconds=SECONDS_TO_ANSWER, again=1)
 
 
-def new_client(url: str, *, seconds: float) -> redis.Redis:
-    """Return a client of its own with this much patience per command."""
+def new_client(url: str, *, seconds: float, again: int = 0) -> redis.Redis:
+    """Return a client of its own with this much patience per command.
+
+    ``again``: how often a command is repeated whose answer was lost. Never for one that takes
+    entries: those of the lost answer would be held without anybody knowing.
+    """
     options: dict[str, Any] = {
         "protocol": 2,
         "socket_timeout": seconds,
         "socket_connect_timeout": SECONDS_TO_CONNECT,
-        "retry": Retry(NoBackoff(), 1),
+        "retry": Retry(NoBackoff(), again),
     }
     made: redis.Redis = redis.Redis.from_url(url, **options)
     return made

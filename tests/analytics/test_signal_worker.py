@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+import redis
 from django.db import DataError, OperationalError, connection
 from django.db import Error as DatabaseError
 
@@ -304,6 +305,22 @@ class TestRunning:
         done = Team(batch_events=1, wait_seconds=0.05).run(once=True)
 
         assert (done.stored, waiting()) == (1, 3)
+
+    def test_entries_whose_way_here_was_cut_are_stored_at_once(self, queue, monkeypatch):
+        send_each(envelope() for _ in range(3))
+        ask, cut = Consumer._ask_for, iter([True])
+
+        def ask_with_a_cut(*arguments):
+            answer = ask(*arguments)
+            if answer and next(cut, False):
+                raise redis.ConnectionError("cut")
+            return answer
+
+        monkeypatch.setattr(Consumer, "_ask_for", ask_with_a_cut)
+
+        done = Team(wait_seconds=0.05).run(drain=True)
+
+        assert (done.stored, waiting()) == (3, 0)
 
     def test_it_ends_when_asked_and_leaves_nothing_behind(self, queue, tmp_path):
         alive = tmp_path / "alive"
