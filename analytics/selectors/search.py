@@ -6,7 +6,7 @@ type. Who may see which kind is for the caller to decide: pass only those.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.db.utils import OperationalError
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+from psycopg.errors import QueryCanceled
 
 from analytics.selectors import search_sql as sql
 from analytics.selectors.search_typos import meant
@@ -113,8 +114,7 @@ def search(q: str, *, kinds: Collection[str] = KINDS, limit: int = 10) -> Search
     found = _find(text, asked, limit)
     if found.hits or found.incomplete or not text:
         return found
-    with _bounded() as settings:
-        settings(statement_timeout=TIMEOUT_MS)
+    with _bounded():
         other = meant(text, asked)
     if not other:
         return found
@@ -134,24 +134,37 @@ def clean(q: str) -> str:
 
 def _find(text: str, kinds: Iterable[str], limit: int) -> SearchResult:
     """Search as typed."""
-    hits: list[SearchHit] = []
-    more, incomplete = [], []
     queries = _queries(text)
-    for kind in kinds:
-        if queries is None and kind == SIGNALS:
-            continue
-        given = {"text": text, "limit": limit + 1, **(queries or {"whole": "", "prefixed": ""})}
+    given = {
+        "text": text,
+        "limit": limit + 1,
+        "candidates": CANDIDATES,
+        **sql.MARKED,
+        **(queries or {"whole": "", "prefixed": ""}),
+    }
+    found = _by_kind([kind for kind in kinds if queries or kind != SIGNALS], given)
+    return SearchResult(
+        text,
+        tuple(hit for hits, _ in found.values() for hit in hits[:limit]),
+        more=tuple(kind for kind, (hits, _) in found.items() if len(hits) > limit),
+        incomplete=tuple(kind for kind, (_, complete) in found.items() if not complete),
+    )
+
+
+def _by_kind(kinds: list[str], given: dict[str, Any]) -> dict[str, tuple[list[SearchHit], bool]]:
+    """Return hits and completeness by kind; one that runs out of time takes no other along."""
+    found: dict[str, tuple[list[SearchHit], bool]] = {}
+    left = iter(kinds)
+    while len(found) < len(kinds):
         try:
-            found, complete = _FINDERS[kind](given)
-        except OperationalError:
-            # Only the time-out is expected; a lost connection shows itself in the next statement.
-            found, complete = [], False
-        hits += found[:limit]
-        if len(found) > limit:
-            more.append(kind)
-        if not complete:
-            incomplete.append(kind)
-    return SearchResult(text, tuple(hits), "", tuple(more), tuple(incomplete))
+            with _bounded():
+                for kind in left:
+                    found[kind] = ([], False)
+                    found[kind] = _FINDERS[kind](given)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, QueryCanceled):
+                raise
+    return found
 
 
 def _queries(text: str) -> dict[str, str] | None:
@@ -176,7 +189,7 @@ def _may_go_on(text: str, whole: str) -> bool:
 
 
 def _customers(given: dict[str, Any]) -> tuple[list[SearchHit], bool]:
-    rows = _rows(sql.CUSTOMERS, given, gin_fuzzy_search_limit=READ_MATCHES)
+    rows = _rows(sql.CUSTOMERS, given)
     return [
         SearchHit(
             CUSTOMERS,
@@ -194,7 +207,7 @@ def _customers(given: dict[str, Any]) -> tuple[list[SearchHit], bool]:
 
 
 def _products(given: dict[str, Any]) -> tuple[list[SearchHit], bool]:
-    rows = _rows(sql.PRODUCTS, given, gin_fuzzy_search_limit=READ_MATCHES)
+    rows = _rows(sql.PRODUCTS, given)
     return [
         SearchHit(PRODUCTS, str(pk), key, label, _marked(line), rank, exact)
         for pk, key, label, rank, exact, line in rows
@@ -228,38 +241,30 @@ def _signals(given: dict[str, Any]) -> tuple[list[SearchHit], bool]:
 
 def _signal_candidates(given: dict[str, Any]) -> tuple[list[tuple[Any, ...]], bool]:
     """Return rows ``(id, occurred_at, rank)`` and whether all months were looked at."""
-    given = {**given, "walk": WALK, "candidates": CANDIDATES, "budget": BUDGET}
-    newest = _rows(sql.SIGNALS_NEWEST, given)
+    newest = _rows(sql.SIGNALS_NEWEST, {**given, "walk": WALK})
     if len(newest) >= given["limit"]:
         return newest, True
-    found = _rows(sql.SIGNALS_INDEXED, given)
+    found = _rows(sql.SIGNALS_INDEXED, {**given, "budget": BUDGET})
     return [row for row in found if row[0]], all(row[0] for row in found)
 
 
 _FINDERS = {CUSTOMERS: _customers, PRODUCTS: _products, SIGNALS: _signals}
 
 
-def _rows(statement: str, given: dict[str, Any], **settings: object) -> list[tuple[Any, ...]]:
-    with _bounded() as choose, connection.cursor() as cursor:
-        choose(statement_timeout=TIMEOUT_MS, **settings)
-        cursor.execute(statement, {"candidates": CANDIDATES, **sql.MARKED, **given})
+def _rows(statement: str, given: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, given)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
 
 
 @contextmanager
-def _bounded() -> Iterator[Callable[..., None]]:
-    """Settings for the statements inside; rolled back with them, which only read."""
-
-    def choose(**settings: object) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "select " + ", ".join(["set_config(%s, %s, true)"] * len(settings)),
-                [str(part) for pair in settings.items() for part in pair],
-            )
-
+def _bounded() -> Iterator[None]:
+    """Bound the statements inside. The settings are rolled back with them; they only read."""
     with transaction.atomic():
-        yield choose
+        with connection.cursor() as cursor:
+            cursor.execute(sql.BOUNDS, {"timeout": TIMEOUT_MS, "matches": READ_MATCHES})
+        yield
         transaction.set_rollback(True)
 
 

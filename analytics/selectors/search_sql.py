@@ -1,5 +1,11 @@
 """The statements of the search. Each reads a bounded number of rows, however common the words."""
 
+BOUNDS = """
+    select
+        set_config('statement_timeout', %(timeout)s::text, true),
+        set_config('gin_fuzzy_search_limit', %(matches)s::text, true)
+"""
+
 # Words become a query that no input can break; its text is canonical, so that it can be extended.
 # querytree says 'T' (or nothing) of a query that an index cannot serve, such as "-this".
 READ = """

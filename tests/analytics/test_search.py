@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -168,19 +168,32 @@ class TestAsking:
         CustomerFactory(name="Blue")
         assert len(search("blue", limit=limit).hits) == 1
 
-    def test_running_out_of_time_is_said(self, monkeypatch):
+    def test_running_out_of_time_is_said_and_takes_no_other_kind_along(self, monkeypatch):
         CustomerFactory(name="Blue")
-        monkeypatch.setattr(module, "TIMEOUT_MS", 1)
-        monkeypatch.setitem(
-            module._FINDERS,
-            "customers",
-            lambda given: (module._rows("select pg_sleep(5)", given), True),
-        )
-        found = search("blue", kinds=["customers"])
-        assert (found.hits, found.incomplete) == ((), ("customers",))
+        ProductFactory(label="Blue mug")
+        monkeypatch.setattr(module, "TIMEOUT_MS", 300)
+        monkeypatch.setattr(module.sql, "CUSTOMERS", "select pg_sleep(30)")
+
+        found = search("blue")
+
+        assert [hit.title for hit in found.hits] == ["Blue mug"]
+        assert found.incomplete == ("customers",)
+
+    def test_what_bounds_it_does_not_outlast_it(self):
+        search("blue")
         with connection.cursor() as cursor:
-            cursor.execute("select 1, current_setting('statement_timeout')")
-            assert cursor.fetchone() == (1, "0")
+            cursor.execute(
+                "select current_setting('statement_timeout'), "
+                "coalesce(nullif(current_setting('gin_fuzzy_search_limit'), ''), '0')"
+            )
+            assert cursor.fetchone() == ("0", "0")
+
+    def test_a_lost_connection_is_no_empty_answer(self, monkeypatch):
+        monkeypatch.setattr(
+            module.sql, "CUSTOMERS", "select pg_terminate_backend(pg_backend_pid())"
+        )
+        with pytest.raises(DatabaseError):
+            search("blue")
 
 
 @pytest.mark.parametrize(
