@@ -38,7 +38,7 @@ READ_MATCHES = 3_000
 """Of words more common than that in an index, about so many matches are read, at random."""
 
 BUDGET = timedelta(milliseconds=250)
-"""After that the search for older signals stops between two months."""
+"""After that the search for older signals stops between two partitions."""
 
 TIMEOUT_MS = 1_000
 """The database gives up a statement after that; the kind is then incomplete."""

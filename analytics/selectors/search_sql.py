@@ -137,17 +137,11 @@ SIGNALS_NEWEST = """
     limit %(candidates)s
 """
 
-# Others by the index of words, month by month from the newest, until there are enough or the time
-# is up: then the last row has no id.
+# Others by the index of words, partition by partition from the newest, until there are enough or
+# the time is up: then the last row has no id.
 SIGNALS_INDEXED = """
     select id, occurred_at, rank
-    from crm_search_signals(
-        %(prefixed)s::tsquery,
-        %(candidates)s,
-        (select max(occurred_at) from analytics_signal),
-        (select min(occurred_at) from analytics_signal),
-        %(budget)s
-    )
+    from crm_search_signals(%(prefixed)s::tsquery, %(candidates)s, %(budget)s)
 """
 
 SIGNALS_SHOWN = """

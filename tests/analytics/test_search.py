@@ -17,7 +17,7 @@ from tests.factories import (
     ProductAliasFactory,
     ProductFactory,
 )
-from tests.signals import a_signal
+from tests.signals import a_signal, at
 
 pytestmark = pytest.mark.django_db
 
@@ -102,6 +102,20 @@ class TestSignals:
 
         assert [(now - hit.occurred_at).days for hit in hits] == [100, 300]
         assert titles("needle hay") == []
+
+    def test_signals_of_long_ago_are_found_too(self):
+        for year in (2001, 2019, 2020):
+            a_signal(occurred_at=at(f"{year}-12-31"), signal_data={"title": "needle"})
+        found = search("needle")
+        assert [hit.occurred_at.year for hit in found.hits] == [2020, 2019, 2001]
+        assert found.incomplete == ()
+
+    def test_it_stops_when_the_time_is_up(self, monkeypatch):
+        a_signal(occurred_at=at("2001-12-31"), signal_data={"title": "needle"})
+        monkeypatch.setattr(module, "WALK", 0)
+        monkeypatch.setattr(module, "BUDGET", timedelta(0))
+        found = search("needle")
+        assert (found.hits, found.incomplete) == ((), ("signals",))
 
     def test_more_are_announced(self):
         for _ in range(4):
