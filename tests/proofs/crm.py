@@ -41,6 +41,7 @@ class Crm:
             CRM_METRICS_TOKEN="proof",
             CRM_SIGNAL_RATE="9000000/s",
             CRM_API_RATE="9000000/s",
+            CRM_API_ANONYMOUS_RATE="9000000/s",
             PYTHONUNBUFFERED="1",
             **environment,
         )

@@ -62,6 +62,8 @@ class Sender:
         self.lock = threading.Lock()
         self.enough = threading.Event()
         self.stopping = threading.Event()
+        self.accepted_at = time.monotonic()
+        self.longest_gap = 0.0
         self.results = [Promises() for _ in range(callers)]
         self.threads = [
             threading.Thread(target=self._call, args=(result, random.Random(seed * 1000 + n)))
@@ -76,6 +78,12 @@ class Sender:
     def progress(self):
         """Return how many events were accepted so far."""
         return sum(len(result.accepted) for result in self.results)
+
+    def take_gap(self):
+        """Return the longest time in seconds without a success, since this was asked last."""
+        with self.lock:
+            gap, self.longest_gap = self.longest_gap, 0.0
+        return round(gap, 1)
 
     def answers(self):
         """Return the statuses that callers have seen so far; 0 stands for no answer."""
@@ -142,6 +150,10 @@ class Sender:
             self.stopping.wait(0.02 + 0.1 * chance.random())
 
     def _note(self, path, numbers, answer, result):
+        with self.lock:
+            now = time.monotonic()
+            self.longest_gap = max(self.longest_gap, now - self.accepted_at)
+            self.accepted_at = now
         rejected = {numbers[problem["index"]] for problem in answer.get("rejected", [])}
         result.accepted.update(set(numbers) - rejected)
         # Libraries do not read answers: what they sent is kept aside, with the reason.

@@ -46,12 +46,21 @@ class Postgres:
         if self.account:
             os.chown(target, self.account.uid, self.account.gid)
         sockets = Layout.of(embedded.crm_home()).sockets
+        self._tool(
+            *("pg_basebackup", "--pgdata", target, "--host", sockets, "--username", "crm"),
+            *("--checkpoint", "fast", "--no-sync", "--wal-method", "stream"),
+        )
+
+    def assert_sound(self):
+        """Compare every index with its table, page by page."""
+        self._tool(
+            *("pg_amcheck", "--host", "127.0.0.1", "--port", str(self.port), "--username", "crm"),
+            *("--install-missing", "--heapallindexed", self.database),
+        )
+
+    def _tool(self, name, *arguments):
         done = subprocess.run(
-            [
-                *(postgres_programs(self.account) / "pg_basebackup", "--pgdata", target),
-                *("--host", sockets, "--username", "crm", "--checkpoint", "fast", "--no-sync"),
-                *("--wal-method", "stream"),
-            ],
+            [postgres_programs(self.account) / name, *arguments],
             cwd="/",
             env={"PATH": os.defpath, "LC_ALL": "C"},
             user=self.account.uid if self.account else None,
@@ -61,7 +70,7 @@ class Postgres:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def _configure(self, **more):
         lines = {

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from tests.proofs import ledger
+from tests.proofs import figures, ledger
 from tests.proofs.sender import Sender
 
 PARTS = ("consumer", "valkey", "web", "postgres")
@@ -13,15 +13,20 @@ PARTS = ("consumer", "valkey", "web", "postgres")
 def send_while_killing(system, token, *, events, blows, **options):
     """Send ``events`` or more; each time another share was accepted, kill the next part.
 
-    Returns what was promised.
+    Returns what was promised, and by part the longest time in seconds without a success.
     """
     sender = Sender(system.port, token, **options).start()
+    gaps = dict.fromkeys(PARTS, 0.0)
+    share = events // (blows + 1)
     try:
+        sender.wait_for(share)
         for part in itertools.islice(itertools.cycle(PARTS), blows):
-            sender.wait_for(sender.progress() + events // (blows + 1))
+            sender.take_gap()
             getattr(system, f"kill_{part}")()
+            sender.wait_for(sender.progress() + share)
+            gaps[part] = max(gaps[part], sender.take_gap())
         sender.wait_for(events)
-        return sender.finish()
+        return sender.finish(), gaps
     finally:
         sender.stop()
 
@@ -46,7 +51,7 @@ def assert_all_is_well(system, promises):
 def test_every_part_is_killed_once_and_nothing_accepted_is_lost(crm, token):
     system = crm()
 
-    promises = send_while_killing(system, token, events=6_000, blows=4)
+    promises, _ = send_while_killing(system, token, events=6_000, blows=4)
 
     assert_all_is_well(system, promises)
     assert promises.failures  # the blows were felt
@@ -58,8 +63,8 @@ def test_every_part_is_killed_once_and_nothing_accepted_is_lost(crm, token):
 def test_a_hundred_thousand_events_survive_many_deaths(crm, token):
     system = crm(consumers=2)
 
-    promises = send_while_killing(system, token, events=100_000, blows=24, callers=12)
+    promises, gaps = send_while_killing(system, token, events=100_000, blows=24, callers=12)
 
     found = assert_all_is_well(system, promises)
     assert promises.failures
-    print(promises.answers, found.counts)  # noqa: T201
+    figures.note(kills=24, **figures.of(promises, found), longest_gap_seconds=gaps)

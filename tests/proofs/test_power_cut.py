@@ -8,7 +8,7 @@ import itertools
 
 import pytest
 
-from tests.proofs import ledger
+from tests.proofs import figures, ledger
 from tests.proofs.sender import Sender
 from tests.proofs.test_chaos import assert_all_is_well
 
@@ -84,7 +84,8 @@ class TestPowerCut:
         )
 
         found = assert_all_is_well(system, promises)
-        print(promises.answers, found.counts)  # noqa: T201
+        system.postgres.assert_sound()
+        figures.note(cuts=len(cuts), **figures.of(promises, found))
 
 
 @pytest.mark.slow_proof
@@ -98,6 +99,7 @@ class TestGuards:
             lost = ledger.lost(promises, system.postgres)
             system.destroy()
             if lost:
+                figures.note(accepted=len(promises.accepted), lost=len(lost))
                 return len(lost)
         return 0
 

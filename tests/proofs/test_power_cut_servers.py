@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from redis import RedisError
 
+from tests.proofs import figures
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -80,6 +81,7 @@ def lost_by_valkey(disk, valkey, appendfsync):
     with server.connect() as client:
         kept = {int(fields[b"n"]) for _, fields in client.xrange("ids")}
     assert len(acknowledged) >= ENOUGH
+    figures.note(acknowledged=len(acknowledged), lost=len(acknowledged - kept))
     return acknowledged - kept
 
 
@@ -101,6 +103,7 @@ def lost_by_postgres(disk, postgres, *, weak):
     with server.connect() as connection:
         kept = {n for (n,) in connection.execute("select n from kept_ids")}
     assert len(acknowledged) >= ENOUGH
+    figures.note(acknowledged=len(acknowledged), lost=len(acknowledged - kept))
     return acknowledged - kept
 
 

@@ -3,6 +3,7 @@
 import pytest
 from segment.analytics import Client
 
+from tests.proofs import figures
 from tests.proofs.flaky_proxy import Fate, FlakyProxy
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -47,3 +48,5 @@ def test_ten_thousand_events_arrive_once_each(crm, token):
         assert outcomes["duplicate"] > 0  # what the server had done before the cut
         receipts = connection.execute("select count(*) from analytics_signalreceipt")
         assert receipts.fetchone() == (EVENTS,)
+    fates = {fate.value: times for fate, times in proxy.fates.items()}
+    figures.note(stored=EVENTS, duplicates=outcomes["duplicate"], requests=fates)
