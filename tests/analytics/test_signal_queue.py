@@ -1,8 +1,10 @@
 """The queue takes signals durably or says why not, and always knows what waits in it."""
 
+import re
 import socket
 import uuid
 from dataclasses import asdict
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -275,6 +277,16 @@ class TestStatistics:
         assert registry.get_sample_value("crm_signal_queue_depth") == 2
         assert registry.get_sample_value("crm_signals_accepted_total") == 2
         assert registry.get_sample_value("crm_signals_quarantined") == 0
+
+    def test_the_alerts_ask_for_numbers_that_there_are(self, queue):
+        registry = CollectorRegistry()
+        registry.register(SignalMetrics())
+        rules = (Path(__file__).parents[2] / "k8s" / "alerts.yaml").read_text()
+
+        asked = set(re.findall(r"crm_\w+", rules))
+
+        assert len(asked) > 5
+        assert asked <= {metric.name for metric in registry.collect()}
 
     def test_prometheus_sees_that_the_queue_is_away(self, nowhere):
         registry = CollectorRegistry()
