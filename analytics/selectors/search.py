@@ -34,8 +34,9 @@ CANDIDATES = 200
 WALK = 5_000
 """Newest signals that are compared one by one: words of one in some hundred are found there."""
 
-READ_MATCHES = 3_000
-"""Of words more common than that in an index, about so many matches are read, at random."""
+READ_MATCHES, READ_MATCHES_OF_EACH = 3_000, 50_000
+"""Of a word more common than that among customers or products, about so many matches are read, at
+random; of each of several words many more, for few may have them all."""
 
 BUDGET = timedelta(milliseconds=250)
 """After that the search for older signals stops between two partitions."""
@@ -140,7 +141,7 @@ def _find(text: str, kinds: Iterable[str], limit: int) -> SearchResult:
         "limit": limit + 1,
         "candidates": CANDIDATES,
         **sql.MARKED,
-        **(queries or {"whole": "", "prefixed": ""}),
+        **(queries or {"whole": "", "prefixed": "", "matches": READ_MATCHES}),
     }
     found = _by_kind([kind for kind in kinds if queries or kind != SIGNALS], given)
     return SearchResult(
@@ -157,7 +158,7 @@ def _by_kind(kinds: list[str], given: dict[str, Any]) -> dict[str, tuple[list[Se
     left = iter(kinds)
     while len(found) < len(kinds):
         try:
-            with _bounded():
+            with _bounded(given["matches"]):
                 for kind in left:
                     found[kind] = ([], False)
                     found[kind] = _FINDERS[kind](given)
@@ -167,16 +168,20 @@ def _by_kind(kinds: list[str], given: dict[str, Any]) -> dict[str, tuple[list[Se
     return found
 
 
-def _queries(text: str) -> dict[str, str] | None:
+def _queries(text: str) -> dict[str, Any] | None:
     """Return the words as a query, and the same with the last one unfinished; None: no words."""
     if not text:
         return None
     with connection.cursor() as cursor:
         cursor.execute(sql.READ, {"words": text})
-        whole, indexable = cursor.fetchone()
+        whole, indexable, words = cursor.fetchone()
     if not indexable:
         return None
-    return {"whole": whole, "prefixed": f"{whole}:*" if _may_go_on(text, whole) else whole}
+    return {
+        "whole": whole,
+        "prefixed": f"{whole}:*" if _may_go_on(text, whole) else whole,
+        "matches": READ_MATCHES if words == 1 else READ_MATCHES_OF_EACH,
+    }
 
 
 _OPERATORS = re.compile(r'"|(^|\s)-|(^|\s)or(\s|$)', re.IGNORECASE)
@@ -259,11 +264,11 @@ def _rows(statement: str, given: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 
 @contextmanager
-def _bounded() -> Iterator[None]:
+def _bounded(matches: int = 0) -> Iterator[None]:
     """Bound the statements inside. The settings are rolled back with them; they only read."""
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute(sql.BOUNDS, {"timeout": TIMEOUT_MS, "matches": READ_MATCHES})
+            cursor.execute(sql.BOUNDS, {"timeout": TIMEOUT_MS, "matches": matches})
         yield
         transaction.set_rollback(True)
 

@@ -9,7 +9,7 @@ BOUNDS = """
 # Words become a query that no input can break; its text is canonical, so that it can be extended.
 # querytree says 'T' (or nothing) of a query that an index cannot serve, such as "-this".
 READ = """
-    select q::text, querytree(q) not in ('', 'T')
+    select q::text, querytree(q) not in ('', 'T'), numnode(q)
     from websearch_to_tsquery('public.crm_search', %(words)s) as q
 """
 

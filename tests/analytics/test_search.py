@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from analytics.models import SearchWord
 from analytics.selectors import search as module
 from analytics.selectors.search import KINDS, clean, search
+from customers.models import Customer
 from tests.factories import (
     CustomerAliasFactory,
     CustomerFactory,
@@ -60,6 +61,15 @@ class TestCustomers:
         CustomerAliasFactory(code="OLD-7", customer=self.zoe)
         (hit,) = search("OLD-7").hits
         assert (hit.key, hit.exact) == ("C12", True)
+
+    def test_who_has_all_of_several_common_words_is_not_missed(self):
+        Customer.objects.bulk_create(
+            Customer(code=f"N{n}", name=("Anna Meier", "Berta Schmidt")[n % 2])
+            for n in range(8_000)
+        )
+        CustomerFactory(name="Anna Schmidt")
+        assert titles("anna schmidt") == ["Anna Schmidt"]
+        assert len(search("anna").hits) == 10
 
     def test_who_was_merged_or_deleted_is_not_found(self):
         type(self.ada).objects.filter(pk=self.ada.pk).update(status="merged")
