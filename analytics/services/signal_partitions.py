@@ -92,7 +92,7 @@ def partitions(table: str) -> list[Partition]:
 
 
 def keep_partitions(*, today: date | None = None, dry_run: bool = False) -> PartitionsKept:
-    """Make the partitions of the next months, and drop those past retention.
+    """Make the partitions of the next months, drop those past retention, tell the planner.
 
     Retention counts whole months besides the current one: with 12, a signal of March is there
     until the end of March of the next year. Nothing is dropped unless a setting says so. Receipts
@@ -109,6 +109,7 @@ def keep_partitions(*, today: date | None = None, dry_run: bool = False) -> Part
     with refresh.record("signal partitions") as state:
         made = _ensure(ahead, ahead)
         gone = {part.name: _drop(part) for part in old}
+        _analyze()
         state.rows = made + sum(gone.values())
     dropped = tuple(name for name, done in gone.items() if done)
     busy = tuple(name for name, done in gone.items() if not done)
@@ -126,6 +127,12 @@ def _ensure(signals: list[datetime], raw_events: list[datetime]) -> int:
         )
         made: int = cursor.fetchone()[0]
     return made
+
+
+def _analyze() -> None:
+    """Tell the planner about all months together, which nobody else does."""
+    with connection.cursor() as cursor:
+        cursor.execute("select crm_private.analyze_signals()")
 
 
 def _past_retention(first: date) -> list[Partition]:

@@ -105,6 +105,18 @@ def test_next_months_are_made_ahead_and_the_run_is_recorded():
     assert RefreshState.objects.filter(name="signal partitions").first().succeeded
 
 
+def test_the_planner_learns_about_all_months_together():
+    store([envelope(customer=f"C{n}") for n in range(30)])
+    keep_partitions()
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select n_distinct from pg_stats"
+            " where tablename = 'analytics_signal' and inherited and attname = 'customer_ref'"
+        )
+        assert cursor.fetchone() == (-1,)
+
+
 def test_nothing_is_dropped_unless_a_setting_says_so():
     store([envelope(occurred_at="2005-01-01T00:00:00Z")])
 
@@ -170,12 +182,13 @@ def test_a_month_dropped_at_the_wrong_moment_is_made_again(monkeypatch):
     assert len(calls) == 2
 
 
-def test_a_row_that_a_check_refuses_is_not_taken_for_a_missing_month():
+@pytest.mark.parametrize("wrong", [{"score": 2}, {"score": 0, "kind": "shout"}])
+def test_a_row_that_a_check_refuses_is_not_taken_for_a_missing_month(wrong):
     ensure_partitions(signals=[micros(NOW)], raw_events=[])
     with pytest.raises(IntegrityError) as caught, transaction.atomic():
         Signal.objects.create(
-            id=uuid4(), occurred_at=NOW, received_at=NOW, score=2,
-            customer_ref="C1", event_type="view", source="shop",
+            id=uuid4(), occurred_at=NOW, received_at=NOW, customer_ref="C1", event_type="view",
+            source="shop", **wrong,
         )  # fmt: skip
     assert not is_missing_partition(caught.value)
 
