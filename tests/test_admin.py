@@ -255,7 +255,7 @@ class TestCustomerPage:
         with CaptureQueriesContext(connection) as queries:
             admin_client.get(url)
 
-        assert len(queries) <= 25
+        assert len(queries) <= 28
 
 
 class TestSegmentMap:

@@ -29,8 +29,9 @@ def types_by_name() -> dict[str, SignalType]:
 
 def give_types(signals: Iterable[Signal]) -> None:
     """Give each signal its type as ``known_type`` (None: nobody has listed that type)."""
-    types = types_by_name()
-    for signal in signals:
+    rows = list(signals)
+    types = types_by_name() if rows else {}
+    for signal in rows:
         signal.known_type = types.get(signal.event_type)  # type: ignore[attr-defined]
 
 

@@ -24,6 +24,7 @@ from crm_project.common.registry import Column, Kpi, customer_page
 
 PERMISSION = "analytics.view_signal"
 STRONG = Decimal(str(STRONG_INTENT))
+REASONS = 5
 _NEARLY_ALL = Decimal("0.995")
 
 
@@ -34,7 +35,7 @@ def interest_words(score: Decimal) -> str:
 
 def kpis(request: HttpRequest, customer: Any) -> Iterator[Kpi]:
     """Yield interest and, where there is any, intent: computed now, from the signals."""
-    live = live_score(customer)
+    live = _live(request, customer.pk)
     if live.last_signal_at is None:
         yield Kpi("Interest", "no signals", note="none of their own that still counts")
         return
@@ -48,6 +49,15 @@ def kpis(request: HttpRequest, customer: Any) -> Iterator[Kpi]:
         href="#dataset-signal",
         tone="crm-hot" if live.strong_intent else "",
     )
+
+
+def _live(request: HttpRequest, customer_id: int) -> LiveScore:
+    """Compute the score once for a page: the figures and the tab show the same moment."""
+    key = f"crm.live_score.{customer_id}"
+    if key not in request.META:
+        request.META[key] = live_score(customer_id, reasons=REASONS)
+    found: LiveScore = request.META[key]
+    return found
 
 
 def _stored(customer: Any) -> SignalScore | None:
@@ -98,7 +108,7 @@ class TimelineTab(TemplateTab):
             "customer_id": int(key),
             "page": timeline_page(self.request, customer_id=int(key), cursor=cursor),
             "activity": _shown(activity(customer_id=int(key))),
-            "reasons": _reasons(live_score(int(key), reasons=5)),
+            "reasons": _reasons(_live(self.request, int(key))),
             "later": bool(cursor),
         }
 
@@ -115,7 +125,7 @@ def timeline_view(request: HttpRequest, customer_id: int) -> HttpResponse:
 
 def _reasons(live: LiveScore) -> list[dict[str, Any]]:
     """Return what the interest comes from, the strongest first, with what is left of it."""
-    types = types_by_name()
+    types = types_by_name() if live.reasons else {}
     return [
         {
             "label": types[part.event_type].label if part.event_type in types else part.event_type,
