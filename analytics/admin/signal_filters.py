@@ -99,11 +99,11 @@ class ResolvedFilter(RadioFilter):
 
 
 class HistoricalFilter(RadioFilter):
-    title = "sent afterwards (historical)"
+    title = "historical"
     parameter_name = "historical"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> Any:
-        return [("1", "Historical"), ("0", "As it happened")]
+        return [("1", "Sent afterwards"), ("0", "Sent as it happened")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()

@@ -24,6 +24,11 @@ class SignalTypeForm(ReasonForm):
         model = SignalType
         fields = ["event_type", "label", "base_score", "signal_class", "aliases", "description"]
         widgets = {"aliases": UnfoldAdminTextInputWidget}
+        labels = {"aliases": "Also sent as"}
+        help_texts = {
+            "aliases": "Other names under which it is sent, with commas between them, like "
+            "product_viewed for view."
+        }
 
     def clean_aliases(self) -> list[str]:
         given: list[str] = self.cleaned_data["aliases"] or []
