@@ -37,7 +37,7 @@ def run(scale: Scale) -> list[Row]:
                 ours=_milliseconds(client, asked),
                 unit="ms",
                 limit=LIMIT_MS,
-                at_most_limit=1.0,
+                at_most_limit=None if "no index" in name else 1.0,
             )
             for name, asked in _pages(words).items()
         ]
