@@ -319,7 +319,7 @@ REST_FRAMEWORK: dict[str, Any] = {
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Customer-intelligence CRM",
-    "DESCRIPTION": "Customers, orders and RFM segments. Errors are problem+json (RFC 9457).",
+    "DESCRIPTION": "Customers, orders, signals and segments. Errors are problem+json (RFC 9457).",
     "VERSION": "1.0.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api import Api, errors
+from tests.api import errors
 from tests.factories import CustomerFactory, ProductFactory
 from tests.signals import a_signal
 
@@ -73,7 +73,7 @@ def test_a_wrong_parameter_is_refused_by_name(api, query, name):
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(words=st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1))
-def test_whatever_is_typed_there_is_an_answer(db, words):
-    response = Api().get("search", {"q": words})
+def test_whatever_is_typed_there_is_an_answer(api, words):
+    response = api.get("search", {"q": words})
 
     assert response.status_code == (200 if words.strip() else 400)

@@ -7,7 +7,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api import Api, errors
+from tests.api import errors
 from tests.factories import (
     CampaignFactory,
     ContactEventFactory,
@@ -80,8 +80,8 @@ def test_an_old_code_finds_its_owner_and_an_unknown_one_nobody(api, customer):
     ),
     limit=st.integers(1, 5),
 )
-def test_pages_lead_through_everything_once_and_back(db, events, limit):
-    api, customer = Api(), CustomerFactory()
+def test_pages_lead_through_everything_once_and_back(api, events, limit):
+    customer = CustomerFactory()
     moment = timezone.now() - timedelta(days=1)
     for kind, hours in events:
         made(customer, kind, moment + timedelta(hours=hours))

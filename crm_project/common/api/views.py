@@ -105,6 +105,12 @@ class CrmViewSet(CrmView, viewsets.GenericViewSet[Any]):
         serializer: Serializer[Any] = self.get_serializer_class()()  # type: ignore[assignment]
         return [name for name, field in serializer.fields.items() if not field.write_only]
 
+    def get_object(self) -> Any:
+        if any("\x00" in str(value) for value in self.kwargs.values()):
+            # PostgreSQL stores no such text, so nothing has this key.
+            raise exceptions.NotFound
+        return super().get_object()
+
     def represent(self, found: Model) -> dict[str, Any]:
         """Return the whole representation: what the ETag stands for."""
         return dict(self.get_serializer(found).data)
