@@ -32,6 +32,9 @@ class Where(StrEnum):
     DISCARDED = "discarded"
 
 
+_UNSTORED = {Where.QUARANTINED, Where.DISCARDED}
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What is known of one event.
@@ -55,6 +58,9 @@ SKEW_SECONDS = 5
 
 LATEST_SECONDS = 30
 """How long after its reception an event may reach the queue at most."""
+
+LOG_IS_KEPT = timedelta(days=27)
+"""Younger events are always in the raw log, if they were processed."""
 
 ENTRIES_PER_LOOK = 16
 """One look blocks the queue's server for a few milliseconds at most."""
@@ -94,19 +100,31 @@ def _in_database(id: UUID, received: datetime) -> Receipt | None:
     at = {"received_at__gte": received, "received_at__lt": received + timedelta(milliseconds=1)}
     raw = RawEvent.objects.filter(id=id, **at).first()
     if raw is None:
-        return None
+        return _without_its_log(id, received)
     status, told = Where(raw.outcome), dict[str, Any]()
     if status is Where.QUARANTINED:
-        event = QuarantinedEvent.objects.get(id=id)
-        status = Where(event.resolution or Where.QUARANTINED)
-        if status in {Where.QUARANTINED, Where.DISCARDED}:
-            told["reason"] = event.reason
+        event = QuarantinedEvent.objects.filter(id=id).first()
+        if event is not None:
+            status = Where(event.resolution or Where.QUARANTINED)
+            told["reason"] = event.reason if status in _UNSTORED else ""
     if status is Where.DUPLICATE:
         told["duplicate_of"] = _first_of(raw)
     if status is Where.STORED:
         stored = Signal.objects.filter(id=id).values_list("created_at", flat=True).first()
         told |= {"signal_id": id, "stored_at": stored}
     return Receipt(id=id, status=status, received_at=raw.received_at, token=raw.token, **told)
+
+
+def _without_its_log(id: UUID, received: datetime) -> Receipt | None:
+    """The raw log may be kept for fewer months than signals; who sent it is not known then."""
+    if datetime.now(tz=UTC) - received < LOG_IS_KEPT:
+        return None
+    stored = Signal.objects.filter(id=id).values_list("created_at", flat=True).first()
+    if stored is None:
+        return None
+    return Receipt(
+        id=id, status=Where.STORED, received_at=received, token="", signal_id=id, stored_at=stored
+    )
 
 
 def _first_of(raw: RawEvent) -> UUID | None:

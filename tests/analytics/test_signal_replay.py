@@ -266,3 +266,13 @@ class TestReceipts:
         discard(ids=[UUID(bytes=one.id)], reason="Not ours.")
 
         assert (where(one).status, "Not ours." in where(one).reason) == ("discarded", True)
+
+    def test_a_signal_outlives_the_log_of_how_it_came(self, queue):
+        long_ago = datetime.now(tz=UTC) - timedelta(days=90)
+        old = envelope(micros=int(long_ago.timestamp() * 1_000_000))
+        store([old])
+        with connection.cursor() as cursor:
+            cursor.execute("truncate analytics_rawevent")
+
+        assert (where(old).status, where(old).signal_id.bytes) == ("stored", old.id)
+        assert where(envelope(micros=int(long_ago.timestamp() * 1_000_000))) is None
