@@ -42,6 +42,8 @@ def allowed(typed: str) -> int:
 def nearest(typed: str, words: Iterable[tuple[str, int]]) -> str | None:
     """Return the word that was probably meant: fewest slips, then the most common.
 
+    None where nothing is near enough, and where the word itself is among the candidates.
+
     Args:
         typed: one word.
         words: candidates with how common they are.
@@ -50,11 +52,11 @@ def nearest(typed: str, words: Iterable[tuple[str, int]]) -> str | None:
     'lantern'
     >>> nearest("lantrn", [("garden", 90)]) is None
     True
+    >>> nearest("ada", [("adam", 90), ("ada", 1)]) is None
+    True
     """
     folded = fold(typed)
-    found = [
-        (distance, -common, word)
-        for word, common in words
-        if 0 < (distance := slips(folded, fold(word))) <= allowed(folded)
-    ]
-    return min(found)[2] if found else None
+    found = min(
+        ((slips(folded, fold(word)), -common, word) for word, common in words), default=None
+    )
+    return found[2] if found and 0 < found[0] <= allowed(folded) else None

@@ -187,10 +187,12 @@ def _queries(text: str) -> dict[str, Any] | None:
 _OPERATORS = re.compile(r'"|(^|\s)-|(^|\s)or(\s|$)', re.IGNORECASE)
 
 
+_LAST = re.compile(r"'((?:[^']|''){2,})'$")
+
+
 def _may_go_on(text: str, whole: str) -> bool:
     """Whether the last word may be the beginning of a longer one: in plain words only."""
-    last = text.split()[-1]
-    return len(last) >= 2 and whole.endswith("'") and not _OPERATORS.search(text)
+    return bool(_LAST.search(whole)) and not _OPERATORS.search(text)
 
 
 def _customers(given: dict[str, Any]) -> tuple[list[SearchHit], bool]:

@@ -168,15 +168,19 @@ SIGNALS_SHOWN = """
     order by best.place
 """
 
-# What a mistyped word may have been: words gathered at night, and those of the newest rows.
+# What mistyped words may have been: words gathered at night, and those of the newest rows.
 # The kinds are names of columns here: they come from the code, never from the caller.
-KNOWN = "select bool_or({kinds}) from analytics_searchword where word = %(word)s"
+KNOWN = "select word from analytics_searchword where word = any(%(words)s) and ({kinds})"
 SIMILAR = """
-    select word::text, ({counts})::bigint
-    from analytics_searchword
-    where word %% %(word)s and ({kinds})
-    order by similarity(word, %(word)s) desc, word
-    limit 40
+    select typed, near.word, near.common
+    from unnest(%(words)s::text[]) as typed
+    cross join lateral (
+        select word::text, ({counts})::bigint as common
+        from analytics_searchword
+        where word %% typed and ({kinds})
+        order by similarity(word, typed) desc, word
+        limit 40
+    ) as near
 """
 NEWEST_WORDS = {
     "customers": """
@@ -206,10 +210,15 @@ NEWEST_WORDS = {
     """,
 }
 SIMILAR_NEWEST = """
-    select found.word, count(*)
-    from ({documents}) as newest
-    cross join lateral unnest(tsvector_to_array(newest.words)) as found (word)
-    where found.word ~ '^[[:alpha:]]{{3,40}}$'
-    group by found.word
-    having similarity(found.word, %(word)s) >= {threshold}
+    with found as materialized (
+        select word, count(*) as common
+        from ({documents}) as newest
+        cross join lateral unnest(tsvector_to_array(newest.words)) as word
+        where word ~ '^[[:alpha:]]{{3,40}}$'
+        group by word
+    )
+
+    select typed, found.word, found.common
+    from unnest(%(words)s::text[]) as typed
+    inner join found on similarity(found.word, typed) >= {threshold}
 """

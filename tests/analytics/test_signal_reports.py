@@ -12,6 +12,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from analytics import tasks
 from analytics.models import CustomerSignalsByDay, SearchWord, Signal, SignalsByDay, SignalScore
 from analytics.scoring import signal_scores as rules
 from analytics.selectors.signal_scores import live_score, most_interested, stored_score
@@ -344,3 +345,17 @@ def test_the_indexes_fit_the_questions(statement, index, customer):
         cursor.execute("set local enable_seqscan = off")
         cursor.execute(f"explain {statement}")
         assert index in str(cursor.fetchall())
+
+
+def test_the_schedules_tasks_do_their_work(customer):
+    a_signal(customer, signal_data={"title": "needle"})
+    tasks.score_signals_nightly()
+    tasks.count_signals()
+    tasks.gather_search_words()
+    assert SignalScore.objects.count() == SignalsByDay.objects.count() == 1
+    assert SearchWord.objects.filter(word="needle").exists()
+    assert set(RefreshState.objects.values_list("name", flat=True)) == {
+        "signal scores",
+        "signals by day",
+        "search words",
+    }
