@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from analytics.ingest.envelope import Envelope
@@ -150,23 +149,31 @@ class _Again(Split):
     def _put_away(self, envelope: Envelope, code: str, reason: str) -> Counts:
         return Counts(quarantined=1)
 
+    def _put_all_away(self, bad: Sequence[tuple[Envelope, str, str]]) -> Counts:
+        return Counts(quarantined=len(bad))
+
 
 def _pages(since: datetime | None, until: datetime | None) -> Iterator[list[Envelope]]:
-    """Read the raw log in the order in which it was written, by key."""
-    rows = RawEvent.objects.order_by("received_at", "id")
+    """Read the raw log in the order of its keys, which is that of reception.
+
+    The key begins with the millisecond of reception: so it also says which months to leave out.
+    """
+    rows = RawEvent.objects.order_by("id")
     if since is not None:
-        rows = rows.filter(received_at__gte=since)
+        rows = rows.filter(received_at__gte=since, id__gte=_first_id(since))
     if until is not None:
         rows = rows.filter(received_at__lt=until)
     page = list(rows[:PAGE])
     while page:
         yield [envelope_of(row) for row in _without_quarantined(page)]
         last = page[-1]
-        after = Q(received_at__gt=last.received_at) | Q(
-            received_at=last.received_at, id__gt=last.id
-        )
-        # The first condition lets whole months be left out, which the second alone would not.
-        page = list(rows.filter(received_at__gte=last.received_at).filter(after)[:PAGE])
+        start_of_second = last.received_at.replace(microsecond=0)
+        page = list(rows.filter(id__gt=last.id, received_at__gte=start_of_second)[:PAGE])
+
+
+def _first_id(moment: datetime) -> UUID:
+    """Return the smallest id of an event received in that second or later."""
+    return UUID(int=int(moment.timestamp()) * 1000 << 80)
 
 
 def _without_quarantined(rows: list[RawEvent]) -> list[RawEvent]:

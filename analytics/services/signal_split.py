@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import psycopg
 import structlog
 from django.conf import settings
-from django.db import DataError, IntegrityError, transaction
+from django.db import DataError, IntegrityError
 from django.db import Error as DjangoDatabaseError
 
 from analytics.ingest import events
@@ -21,7 +21,7 @@ from analytics.ingest.refusals import Refused
 from analytics.services.signal_batch import Poison
 from analytics.services.signal_consumer import Counts
 from analytics.services.signal_partitions import is_missing_partition
-from analytics.services.signal_quarantine import quarantine
+from analytics.services.signal_quarantine import quarantine, quarantine_many
 from analytics.services.signal_store import Stored, store
 from crm_project.common.exceptions import CrmError
 
@@ -85,6 +85,10 @@ class Split:
     def _put_away(self, envelope: Envelope, code: str, reason: str) -> Counts:
         return put_away(envelope, code, reason)
 
+    def _put_all_away(self, bad: Sequence[tuple[Envelope, str, str]]) -> Counts:
+        kept = quarantine_many(bad)
+        return Counts(quarantined=kept, redelivered=len(bad) - kept)
+
     def _without_refused(self, envelopes: Sequence[Envelope], poison: Poison) -> Counts:
         """Read all of them once, put what cannot be read into quarantine, store the rest."""
         refused = {
@@ -96,9 +100,7 @@ class Split:
         bad = [(envelopes[index], *why) for index, why in refused.items()]
         counts = Counts()
         for start in range(0, len(bad), QUARANTINE_AT_ONCE):
-            with transaction.atomic():
-                for envelope, code, reason in bad[start : start + QUARANTINE_AT_ONCE]:
-                    counts.add(self._put_away(envelope, code, reason))
+            counts.add(self._put_all_away(bad[start : start + QUARANTINE_AT_ONCE]))
         logger.warning("signals_quarantined", events=len(bad), code=poison.code)
         good = [one for index, one in enumerate(envelopes) if index not in refused]
         counts.add(self._settle(good))

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from analytics.models import QuarantinedEvent, RawEvent, Signal, SignalReceipt, SignalType
+from analytics.services.signal_quarantine import quarantine_many
 from analytics.services.signal_store import Poison, Stored, quarantine, store
 from customers.models import Customer, CustomerAlias
 from orders.models import Product
@@ -189,3 +190,17 @@ def test_events_of_many_months_find_or_make_their_partitions():
     batch = [envelope(occurred_at=moment.isoformat()) for moment in moments]
 
     assert store([*batch, envelope(occurred_at="2001-02-03T00:00:00Z")]).stored == 13
+
+
+def test_many_bad_events_take_a_few_statements(django_assert_max_num_queries):
+    good = envelope()
+    store([good])
+    bad = [envelope(event_type="", message_id=f"m{n}") for n in range(100)]
+    items = [(event, "missing", "A field is missing.") for event in bad]
+
+    with django_assert_max_num_queries(8):
+        assert quarantine_many([*items, (good, "strange", "Said to be broken.")]) == 100
+
+    assert quarantine_many(items[:2]) == 2
+    assert QuarantinedEvent.objects.filter(attempts=2).count() == 2
+    assert RawEvent.objects.filter(outcome="quarantined").count() == 100
