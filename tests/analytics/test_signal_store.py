@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
+from django.db import connection, models
 
 from analytics.models import QuarantinedEvent, RawEvent, Signal, SignalReceipt, SignalType
 from analytics.services.signal_quarantine import quarantine_many
@@ -204,3 +205,24 @@ def test_many_bad_events_take_a_few_statements(django_assert_max_num_queries):
     assert quarantine_many(items[:2]) == 2
     assert QuarantinedEvent.objects.filter(attempts=2).count() == 2
     assert RawEvent.objects.filter(outcome="quarantined").count() == 100
+
+
+@pytest.mark.parametrize("model", [Signal, RawEvent, SignalReceipt])
+def test_the_models_describe_the_tables_that_sql_made(model):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select column_name, is_nullable = 'YES' and is_generated = 'NEVER',"
+            " character_maximum_length from information_schema.columns"
+            " where table_schema = 'public' and table_name = %s",
+            [model._meta.db_table],
+        )
+        found = {name: (nullable, length) for name, nullable, length in cursor.fetchall()}
+
+    described = {
+        field.column: (
+            field.null,
+            field.max_length if isinstance(field, models.CharField) else None,
+        )
+        for field in model._meta.fields
+    }
+    assert found == described
