@@ -11,7 +11,8 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
+from django.utils.functional import lazy
 from django.utils.module_loading import import_string
 
 # Keys are numbers or UUIDs; pages below a list have names.
@@ -21,6 +22,10 @@ _QUARANTINE = (
     "analytics.view_quarantinedevent",
     "analytics.selectors.quarantine.open_events",
 )
+_SENDS = "signals:write"
+_INGEST_TOKENS = lazy(
+    lambda: f"{reverse('admin:common_apitoken_changelist')}?scope={_SENDS}", str
+)()
 _PREVIEWS = "customers.view_importbatch", "customers.admin.badges.previews_waiting"
 
 
@@ -64,6 +69,11 @@ def _at(model: str) -> Callable[[HttpRequest], bool]:
         return bool(below[1]) and (not first or first.isdecimal() or first.count("-") == _DASHES)
 
     return active
+
+
+def _ingest_tokens_open(request: HttpRequest) -> bool:
+    """Tell whether the list of tokens shows those that may send signals."""
+    return _at("common_apitoken")(request) and request.GET.get("scope") == _SENDS
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
@@ -113,6 +123,14 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 ),
                 _list("As received", "data_object", "analytics.rawevent"),
                 _list("Signal types", "sell", "analytics.signaltype"),
+                _page(
+                    "Ingest tokens",
+                    "vpn_key",
+                    "common_apitoken_changelist",
+                    "common.view_apitoken",
+                    link=_INGEST_TOKENS,
+                    active=_ingest_tokens_open,
+                ),
             ],
         ),
         (
@@ -146,7 +164,14 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "People & access",
             [
                 _list("Users", "person", "common.user"),
-                _list("API tokens", "key", "common.apitoken"),
+                _list(
+                    "API tokens",
+                    "key",
+                    "common.apitoken",
+                    active=lambda request: (
+                        _at("common_apitoken")(request) and not _ingest_tokens_open(request)
+                    ),
+                ),
                 _list("Groups", "groups", "auth.group"),
                 _list("Failed sign-ins", "gpp_bad", "axes.accessattempt"),
             ],

@@ -165,3 +165,12 @@ def test_the_sidebar_counts_what_waits_in_quarantine_for_those_who_may(
     entry = theirs[theirs.index(f'href="{url}"') :][:2_000]
     assert re.search(r">\s*2\s*<", entry)
     assert url not in others
+
+
+def test_the_sidebar_leads_to_the_tokens_that_send_signals(admin_client):
+    url = f"{reverse('admin:common_apitoken_changelist')}?scope=signals:write"
+
+    text = admin_client.get(url).content.decode()
+
+    assert f'href="{url}"' in text
+    assert admin_client.get(reverse("admin:common_apitoken_changelist")).status_code == 200
