@@ -42,8 +42,9 @@ def run(scale: Scale) -> list[Row]:
     """Measure each sort of question, and the work of the night that the answers need."""
     with scratch.database(DATABASE):
         used = signal_data.fill(scale)
-        rows = [_row(name, asked) for name, asked in _questions(used).items()]
-        return [*rows, *_night()]
+        night = _night()
+        scratch.sql("vacuum (analyze) analytics_searchword")
+        return [*(_row(name, asked) for name, asked in _questions(used).items()), *night]
 
 
 def _questions(used: Sequence[str]) -> dict[str, list[str]]:

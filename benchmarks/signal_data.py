@@ -5,7 +5,6 @@ from random import Random
 
 from django.db import connection
 
-from analytics.services.signal_reports import refresh_signal_reports
 from benchmarks import scratch
 from benchmarks.framework import Scale
 
@@ -112,6 +111,4 @@ def fill(scale: Scale) -> list[str]:
         cursor.execute("reset session_replication_role")
         cursor.execute("drop table word")
     scratch.sql("vacuum (analyze)")
-    refresh_signal_reports()
-    scratch.sql("vacuum (analyze) analytics_searchword")
     return used
