@@ -6,8 +6,12 @@ import pytest
 from django.db import ProgrammingError, connection, transaction
 
 from analytics.models import CurrentRfmScore
+from analytics.selectors.search import search
 from analytics.services.rfm import score_rfm, thin_runs
+from analytics.services.signal_reports import refresh_signal_reports
 from tests.analytics.support import shop
+from tests.factories import CustomerFactory
+from tests.signals import a_signal
 
 pytestmark = pytest.mark.django_db
 
@@ -45,6 +49,16 @@ def test_it_scores_refreshes_and_thins(as_application):
 
     assert CurrentRfmScore.objects.count() == 2
     assert thin_runs(today=date(2012, 6, 1)) == [old.pk]
+
+
+def test_it_reports_on_signals_and_searches_them(as_application):
+    a_signal(CustomerFactory(), signal_data={"title": "needle"})
+    as_application()
+
+    reports = refresh_signal_reports()
+
+    assert (reports.scored.scored, reports.counted.days) == (1, 1)
+    assert len(search("needel").hits) == 1
 
 
 @pytest.mark.parametrize(
