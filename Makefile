@@ -14,7 +14,7 @@ AS_IN_PRODUCTION = CRM_ENV=production DJANGO_ALLOWED_HOSTS=crm.example.com \
 	DATABASE_URL=postgres://crm@db.invalid/crm REDIS_URL=redis://valkey.invalid/0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint bench run fmt requirements clean
+.PHONY: help demo test test-slow lint bench bench-signals run fmt requirements clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

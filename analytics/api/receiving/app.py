@@ -1,7 +1,6 @@
 """The fast way in: authenticate, count, judge, queue, answer. Never 2xx before it is on disk."""
 
 import asyncio
-import os
 import re
 import time
 from typing import Any
@@ -21,6 +20,7 @@ from analytics.api.receiving.patience import Patience
 from analytics.api.receiving.rate import Counter
 from analytics.api.receiving.senders import Senders
 from analytics.api.receiving.words import in_words
+from analytics.ingest.identity import uuid7
 from analytics.services import signal_answers, signal_intake
 from analytics.services.signal_endpoints import ENDPOINTS, Endpoint
 from analytics.services.signal_intake import IntakeError
@@ -47,7 +47,7 @@ class ReceiveApp:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
-        request_id = given if _ACCEPTABLE_ID.fullmatch(given) else os.urandom(16).hex().encode()
+        request_id = given if _ACCEPTABLE_ID.fullmatch(given) else uuid7(_now()).hex().encode()
         try:
             endpoint = ENDPOINTS[scope["path"]]
             body = await self._answer(endpoint, headers, scope, receive)
@@ -70,11 +70,11 @@ class ReceiveApp:
         """Return the body of a successful answer; by then the events are on disk."""
         sender = await self._sender(headers, scope)
         many = signal_intake.is_batch(endpoint, _text(headers, b"content-type"))
-        body = await self._body(receive, many=many)
+        body = await self._body(headers, receive, many=many)
         encoding = _text(headers, b"content-encoding")
         parcel = signal_intake.unwrap(body, encoding=encoding, many=many)
         await self._counter.take(sender.token, sender.rate, len(parcel.events))
-        now = time.time_ns() // 1_000
+        now = _now()
         items: list[signal_intake.Item] = []
         for start in range(0, len(parcel.events), _SLICE):
             if start:
@@ -98,10 +98,10 @@ class ReceiveApp:
             raise IntakeError(403, "permission_denied", f"The token lacks the scope {WRITE_SCOPE}.")
         return sender
 
-    async def _body(self, receive: Any, *, many: bool) -> bytes:
+    async def _body(self, headers: dict[bytes, bytes], receive: Any, *, many: bool) -> bytes:
         limit = signal_intake.body_limit(many=many)
         try:
-            body = await self._patience.wait(read_body(receive, limit))
+            body = await self._patience.wait(read_body(receive, limit, _length(headers)))
         except TimeoutError as error:
             raise IntakeError(408, "too_slow", "The body did not arrive in time.") from error
         if body is None:
@@ -112,6 +112,17 @@ class ReceiveApp:
         self._patience.close()
         await self._senders.close()
         await self._flusher.close()
+
+
+def _length(headers: dict[bytes, bytes]) -> int:
+    """Return the length of the body where it was announced, else -1."""
+    text = headers.get(b"content-length", b"")
+    return int(text) if text.isdigit() else -1
+
+
+def _now() -> int:
+    """Return microseconds since 1970 UTC."""
+    return time.time_ns() // 1_000
 
 
 def _text(headers: dict[bytes, bytes], name: bytes) -> str:

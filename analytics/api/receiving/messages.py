@@ -18,8 +18,10 @@ class Gone(Exception):  # noqa: N818
     """The caller hung up; nobody waits for an answer."""
 
 
-async def read_body(receive: Any, limit: int) -> bytes | None:
+async def read_body(receive: Any, limit: int, length: int = -1) -> bytes | None:
     """Return the whole body; None when it is larger than ``limit``.
+
+    With the announced ``length`` nobody asks once more whether anything follows.
 
     Raises:
         Gone: it ended early.
@@ -31,8 +33,8 @@ async def read_body(receive: Any, limit: int) -> bytes | None:
         if message["type"] == "http.disconnect":
             raise Gone
         part = message.get("body", b"")
-        more = message.get("more_body", False)
         size += len(part)
+        more = message.get("more_body", False) and size != length
         if size <= limit:
             parts.append(part)
     if size > limit:
