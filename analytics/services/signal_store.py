@@ -18,7 +18,13 @@ from analytics.services.signal_batch import Batch, Types, read
 from analytics.services.signal_batch import Poison as Poison
 from analytics.services.signal_partitions import ensure_partitions, is_missing_partition
 from analytics.services.signal_quarantine import quarantine as quarantine
-from analytics.services.signal_store_sql import FIRST_TIME, PREPARE, RECEIPTS, REPLAY
+from analytics.services.signal_store_sql import (
+    FIRST_TIME,
+    FIRST_TIME_ALL_NEW,
+    PREPARE,
+    RECEIPTS,
+    REPLAY,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,8 @@ def _write(batch: Batch, rows: bytes, *, replay: bool) -> Stored:
         with cursor.copy("copy pg_temp.signal_batch from stdin (format binary)") as copy:
             copy.write(rows)
         cursor.execute(RECEIPTS)
-        cursor.execute(REPLAY if replay else FIRST_TIME)
+        all_new = cursor.rowcount == batch.keys
+        cursor.execute(REPLAY if replay else FIRST_TIME_ALL_NEW if all_new else FIRST_TIME)
         duplicate, stored, linked = cursor.fetchone()
     return Stored(
         stored=stored,

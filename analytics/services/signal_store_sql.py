@@ -36,14 +36,17 @@ _OUTCOME = """
         end
 """
 
-_RAW = f"""
+# Where every message id of the batch was new, nobody else can have been first.
+_OUTCOME_ALL_NEW = "case when b.repeated then 'duplicate' else 'stored' end"
+
+_RAW = """
     insert into analytics_rawevent (
         id, received_at, may_identify, source, token, message_id, shape, hint, sent_at,
         outcome, body
     )
     select
         b.id, b.received_at, b.may_identify, b.source, b.token, b.message_id, b.shape, b.hint,
-        b.sent_at, {_OUTCOME}, b.body
+        b.sent_at, {outcome}, b.body
     from pg_temp.signal_batch as b
     order by b.id
     on conflict (id, received_at) do nothing
@@ -73,7 +76,7 @@ _SIGNALS = """
     from pg_temp.signal_batch as b
 """
 
-FIRST_TIME = f"""
+_FIRST_TIME = f"""
     with raw as ({_RAW}),
     made as (
         {_SIGNALS}
@@ -87,10 +90,15 @@ FIRST_TIME = f"""
         count(customer_id)
     from made
 """
+
+FIRST_TIME = _FIRST_TIME.format(outcome=_OUTCOME)
 """Returns duplicates, new signals, and those of them that belong to a known customer."""
 
+FIRST_TIME_ALL_NEW = _FIRST_TIME.format(outcome=_OUTCOME_ALL_NEW)
+"""The same where ``RECEIPTS`` wrote one for each message id in the batch."""
+
 REPLAY = f"""
-    with raw as ({_RAW}),
+    with raw as ({_RAW.format(outcome=_OUTCOME)}),
     judged as (select b.id, {_OUTCOME} as outcome from pg_temp.signal_batch as b),
     made as (
         {_SIGNALS}
