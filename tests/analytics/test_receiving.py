@@ -3,14 +3,16 @@
 import asyncio
 import gzip
 import json
+import time
 import uuid
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics.api.receiving import app as receiving_app
+from analytics.api.receiving import counts, senders
 from analytics.ingest import limits
 from analytics.services.signal_endpoints import ENDPOINTS
 from analytics.services.signal_queue import client
@@ -249,6 +251,25 @@ def test_a_token_is_useless_within_a_second_of_its_revocation(issue):
     assert talk(secret, revoke_between) == (202, 401)
 
 
+def test_while_the_database_is_away_known_tokens_go_on_and_others_wait(secret, monkeypatch):
+    def away(authorization):
+        raise OperationalError
+
+    async def before_and_after(caller):
+        before = await caller.post("/api/v1/signals", SIGNAL)
+        monkeypatch.setattr(senders, "_find", away)
+        # As if the token had been read a while ago.
+        monkeypatch.setattr(senders.time, "monotonic", lambda now=time.monotonic: now() + 60)
+        known = await caller.post("/api/v1/signals", SIGNAL)
+        other = await caller.post("/api/v1/signals", SIGNAL, authorization="Bearer other")
+        return before, known, other
+
+    before, known, other = talk(secret, before_and_after)
+
+    assert (before.status, known.status, other.status) == (202, 202, 503)
+    assert "retry-after" in other.headers
+
+
 def test_concurrent_requests_share_chunks_and_each_gets_its_own_receipt(secret):
     async def many(caller):
         bodies = [SIGNAL | {"message_id": f"m{number}"} for number in range(300)]
@@ -322,6 +343,17 @@ def test_a_batch_larger_than_the_rate_passes_when_nothing_was_sent_before(issue)
         return first.status, (await caller.post("/api/v1/signals", SIGNAL)).status
 
     assert talk(secret, twice) == (202, 429)
+
+
+def test_requests_are_counted_by_address_and_status(secret):
+    def counted(status):
+        return counts.REQUESTS.labels("signals", status)._value.get()
+
+    before = counted("202"), counted("422")
+    post(secret, "/api/v1/signals", SIGNAL)
+    post(secret, "/api/v1/signals", {"event_type": "x"})
+
+    assert (counted("202"), counted("422")) == (before[0] + 1, before[1] + 1)
 
 
 ADDRESSES = st.sampled_from(sorted(ENDPOINTS))

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 
+from analytics.api.receiving.counts import count
 from analytics.api.receiving.flusher import Flusher
 from analytics.api.receiving.messages import (
     BODY_SECONDS,
@@ -48,20 +49,18 @@ class ReceiveApp:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
         request_id = given if _ACCEPTABLE_ID.fullmatch(given) else uuid7(_now()).hex().encode()
+        endpoint = ENDPOINTS[scope["path"]]
         try:
-            endpoint = ENDPOINTS[scope["path"]]
             body = await self._answer(endpoint, headers, scope, receive)
         except Gone:
+            count(endpoint, 0)
             return
-        except IntakeError as error:
-            await send_problem(send, error, request_id)
-        except QueueError as error:
-            await send_problem(send, in_words(error), request_id)
-        except Exception:
-            logger.exception("unexpected error while receiving", request_id=request_id.decode())
-            oops = IntakeError(500, "error", "Something went wrong here. It was logged.")
-            await send_problem(send, oops, request_id)
+        except Exception as error:
+            known = _known(error, request_id)
+            count(endpoint, known.status)
+            await send_problem(send, known, request_id)
         else:
+            count(endpoint, endpoint.success)
             await send_answer(send, endpoint.success, body, request_id)
 
     async def _answer(
@@ -112,6 +111,16 @@ class ReceiveApp:
         self._patience.close()
         await self._senders.close()
         await self._flusher.close()
+
+
+def _known(error: Exception, request_id: bytes) -> IntakeError:
+    """Return the answer to whatever was raised; what nobody foresaw is logged and becomes 500."""
+    if isinstance(error, IntakeError):
+        return error
+    if isinstance(error, QueueError):
+        return in_words(error)
+    logger.error("unexpected error while receiving", request_id=request_id.decode(), exc_info=error)
+    return IntakeError(500, "error", "Something went wrong here. It was logged.")
 
 
 def _length(headers: dict[bytes, bytes]) -> int:
