@@ -1,6 +1,7 @@
 """One site of two applications: the asynchronous one for events, and Django in its threads."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import quote_from_bytes
@@ -44,6 +45,9 @@ class Site:
         if trouble := await asyncio.to_thread(queue_trouble):
             await send({"type": "lifespan.startup.failed", "message": trouble})
             return
+        # What is loaded by now stays: looking through it took 65 ms, in the middle of requests.
+        gc.collect()
+        gc.freeze()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         if self._receive is not None:
