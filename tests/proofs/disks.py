@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -36,6 +37,7 @@ class Disk:
             [*command, self.platter, self.mount, *self.options],
             log=self.folder / "disk.log",
             environment=dict(os.environ),
+            dying=signal.SIGTERM,  # it then takes its mount along
         )
         self.program.wait_for(lambda: os.path.ismount(self.mount))
         return self
