@@ -11,11 +11,12 @@ import pytest
 from tests.proofs import figures, ledger
 from tests.proofs.sender import Sender
 from tests.proofs.test_chaos import assert_all_is_well
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ATTEMPTS = 3
-CACHED_SECONDS = 0.3
+CACHED_SECONDS = 1.0
 QUEUE, DATABASE = "what waits in the queue", "what was just stored"
 
 
@@ -23,7 +24,8 @@ def send_and_cut(system, disks, token, *, events, cuts):
     """Send ``events`` or more; at times everything dies at once and the disks forget.
 
     ``cuts`` says what each cut is to meet: with ``QUEUE`` nobody has emptied the queue for a
-    while, so that all depends on its disk. Returns what was promised.
+    while, so that all depends on its disk; with ``DATABASE`` something was stored a moment ago.
+    Returns what was promised.
     """
     sender = Sender(system.port, token, callers=4).start()
     share = events // (len(cuts) + 1)
@@ -34,6 +36,9 @@ def send_and_cut(system, disks, token, *, events, cuts):
                 for consumer in system.consumers:
                     consumer.kill()
             sender.wait_for(sender.progress() + share // 2)
+            if meets is DATABASE:
+                stored = system.counters()["done"]
+                wait_until(lambda stored=stored: system.counters()["done"] > stored)
             cut_power(system, disks)
         sender.wait_for(events)
         return sender.finish()
