@@ -42,6 +42,9 @@ def parse(envelope: Envelope) -> Event:
     check_depth(body)
     if envelope.shape not in _SHAPES:
         raise Refused("invalid", "The shape of this event is not known.")
+    if "\0" in envelope.sent_at:
+        # Of the batch, so not among the values below.
+        raise Refused("not_storable", "A text holds a NUL character.", "sentAt")
     decode, to_event = _SHAPES[envelope.shape]
     try:
         fields = decode(body)

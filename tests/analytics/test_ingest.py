@@ -227,6 +227,14 @@ def test_a_clock_that_is_an_hour_wrong_is_corrected_and_a_slow_network_is_not():
     assert slow.occurred_at == NOW - 800 * 1_000_000
 
 
+@pytest.mark.parametrize("shape", [SIGNAL, SEGMENT, CLOUDEVENT])
+def test_a_batchs_time_that_cannot_be_kept_is_refused_also_where_no_event_needs_it(shape):
+    # PostgreSQL would refuse each of them, and the worker would take itself for broken.
+    body = {SIGNAL: signal(), SEGMENT: segment(), CLOUDEVENT: cloud()}[shape]
+
+    assert refused(body, shape, sent_at="2026-09-21\0") == ("not_storable", "sentAt")
+
+
 def cloud(**fields):
     return {
         "specversion": "1.0",

@@ -118,6 +118,15 @@ class TestPoison:
 
         assert (stored(), quarantined()) == (ids(good), ids(bad))
 
+    def test_a_batchs_own_time_cannot_stop_it_either(self, worker, settings):
+        settings.CRM_QUARANTINE_IN_A_ROW = 2
+        bad = [envelope(sent_at="\0") for _ in range(4)]
+        send(*bad)
+
+        worker.step()
+
+        assert (quarantined(), waiting()) == (ids(bad), 0)
+
     def test_what_the_database_refuses_is_found_among_the_others(self, worker):
         refuse("customer_ref = 'unlucky'")
         good = [envelope() for _ in range(37)]
