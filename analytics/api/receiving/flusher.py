@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import redis.asyncio
+import redis.exceptions
 from django.conf import settings
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -177,7 +178,8 @@ def _client() -> "redis.asyncio.Redis":
         protocol=2,
         socket_timeout=signal_stream.SECONDS_TO_ANSWER,
         socket_connect_timeout=signal_stream.SECONDS_TO_CONNECT,
-        # Once more on a fresh connection: each event carries its id, so twice is stored once.
-        retry=Retry(NoBackoff(), 1),
+        # Once more on a fresh connection: each event carries its id, so twice is stored once. A
+        # server that hangs is not asked twice: the senders have waited long enough.
+        retry=Retry(NoBackoff(), 1, supported_errors=(redis.exceptions.ConnectionError,)),
     )
     return made
