@@ -6,6 +6,7 @@ Every part can be killed and started again while the others go on.
 import contextlib
 import http.client
 import os
+import signal
 from pathlib import Path
 
 from crm_project.common.supervisor import server_commands
@@ -81,7 +82,8 @@ class Crm:
 
     def _program(self, command, name):
         log = self.folder / f"{name}.log"
-        return Program(command, log=log, environment=self.environment)
+        # Asked, not killed: a web server that was killed leaves its worker behind.
+        return Program(command, log=log, environment=self.environment, dying=signal.SIGTERM)
 
     # --- Blows ----------------------------------------------------------------------------
 
