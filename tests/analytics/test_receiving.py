@@ -290,6 +290,23 @@ def test_concurrent_requests_share_chunks_and_each_gets_its_own_receipt(secret):
     assert client().xlen(key()) < 100
 
 
+def test_large_events_do_not_come_in_large_chunks(secret):
+    # A worker holds many chunks at once: their size bounds its memory.
+    large = {**SIGNAL, "signal_data": {"text": "x" * 30_000}}
+
+    async def at_once(caller):
+        batch = {"signals": [large] * 15}
+        return await asyncio.gather(
+            *(caller.post("/api/v1/signals/batch", batch) for _ in range(20))
+        )
+
+    answers = talk(secret, at_once)
+
+    assert {answer.status for answer in answers} == {202}
+    sizes = [len(fields[b"c"]) for _, fields in client().xrange(key())]
+    assert max(sizes) < 1_500_000
+
+
 def test_a_full_queue_takes_nothing_and_says_when_to_come_again(secret, settings):
     settings.CRM_QUEUE_MAX_EVENTS = 2
 

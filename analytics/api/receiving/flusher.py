@@ -30,6 +30,9 @@ twenty events. A lone request waits for nobody."""
 FEW = 3
 """Requests in a chunk that are no crowd."""
 
+CHUNK_BYTES = 1024 * 1024
+"""What one chunk holds, more or less: a worker reads many of them at once into its memory."""
+
 MOST_BYTES = 64 * 1024 * 1024
 """What this process holds at most while the queue is slow."""
 
@@ -97,10 +100,11 @@ class Flusher:
 
     def _take(self) -> list[_Waiting]:
         """Return as many requests as fit into one chunk, in the order in which they came."""
-        count, events = 0, 0
+        count, events, size = 0, 0, 0
         for waiting in self._waiting:
             events += len(waiting.envelopes)
-            if count and events > limits.BATCH_EVENTS:
+            size += waiting.size
+            if count and (events > limits.BATCH_EVENTS or size > CHUNK_BYTES):
                 break
             count += 1
         taken, self._waiting = self._waiting[:count], self._waiting[count:]
