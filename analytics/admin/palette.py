@@ -45,7 +45,7 @@ def search(request: HttpRequest, text: str) -> list[SearchResult]:
 
 def _by_words(request: HttpRequest, text: str) -> Iterator[SearchResult]:
     kinds = [kind for kind, (needed, *_) in _KINDS.items() if request.user.has_perm(needed)]
-    found = find(text, kinds=kinds, limit=_EACH)
+    found = find(text, kinds=kinds, limit=_EACH, names=CUSTOMERS in kinds)
     for hit in found.hits:
         yield _result(hit, instead_of=text if found.did_you_mean else "")
     if SIGNALS in found.more:

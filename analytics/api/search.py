@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from analytics.selectors.search import KINDS, MAX_LIMIT, SearchResult, search
 from crm_project.common.api.kinds import PARAMETER, Kinds, chosen_kinds, kinds_parameter
 from crm_project.common.api.pagination import whole_number
+from crm_project.common.api.permissions import may
 from crm_project.common.api.views import CrmViewSet
 
 _KINDS: Kinds = {
@@ -103,5 +104,7 @@ class SearchViewSet(CrmViewSet):
         if not words:
             raise exceptions.ValidationError({"q": ["Give the words to search for."]})
         limit = min(whole_number(request, "limit", _DEFAULT_LIMIT, minimum=1), MAX_LIMIT)
-        found = search(words, kinds=chosen_kinds(request, _KINDS), limit=limit)
+        scope, permission = _KINDS["customers"]
+        names = may(request, (scope,), (permission,))
+        found = search(words, kinds=chosen_kinds(request, _KINDS), limit=limit, names=names)
         return Response(SearchSerializer(found).data)

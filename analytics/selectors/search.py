@@ -96,7 +96,9 @@ class SearchResult:
         return tuple(hit for hit in self.hits if hit.kind == kind)
 
 
-def search(q: str, *, kinds: Collection[str] = KINDS, limit: int = 10) -> SearchResult:
+def search(
+    q: str, *, kinds: Collection[str] = KINDS, limit: int = 10, names: bool = True
+) -> SearchResult:
     """Find customers, products and signals by words.
 
     All words must be there, in any order and without regard to case and accents; ``"two words"``
@@ -108,18 +110,20 @@ def search(q: str, *, kinds: Collection[str] = KINDS, limit: int = 10) -> Search
         q: what was typed.
         kinds: those of ``KINDS`` to search; others are ignored.
         limit: hits of each kind, 1 to ``MAX_LIMIT``.
+        names: call signals by their customer's name; without it by the code, for who may not see
+            customers.
     """
     text = clean(q)
     asked = tuple(kind for kind in KINDS if kind in kinds)
     limit = max(1, min(limit, MAX_LIMIT))
-    found = _find(text, asked, limit)
+    found = _find(text, asked, limit, names)
     if found.hits or found.incomplete or not text:
         return found
     with _bounded():
         other = meant(text, asked)
     if not other:
         return found
-    better = _find(other, asked, limit)
+    better = _find(other, asked, limit, names)
     return SearchResult(text, better.hits, other, better.more) if better.hits else found
 
 
@@ -133,11 +137,12 @@ def clean(q: str) -> str:
     return re.sub(r"[\s\x00-\x1f\x7f]+", " ", text).strip()[:MAX_LENGTH].strip()
 
 
-def _find(text: str, kinds: Iterable[str], limit: int) -> SearchResult:
+def _find(text: str, kinds: Iterable[str], limit: int, names: bool) -> SearchResult:
     """Search as typed."""
     queries = _queries(text)
     given = {
         "text": text,
+        "names": names,
         "limit": limit + 1,
         "candidates": CANDIDATES,
         **sql.MARKED,
@@ -233,7 +238,7 @@ def _signals(given: dict[str, Any]) -> tuple[list[SearchHit], bool]:
             SIGNALS,
             str(pk),
             event_type,
-            f"{event_type} · {name or code or customer_ref}",
+            f"{event_type} · {(given['names'] and name) or code or customer_ref}",
             _marked(line),
             ranks[pk],
             occurred_at=at,
