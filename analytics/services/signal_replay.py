@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from analytics.ingest.envelope import Envelope
@@ -76,6 +76,7 @@ def replay_quarantine(
 
 @transaction.atomic
 def _replay_one(id: UUID, done: Replayed, *, by: str) -> None:
+    _one_replay_at_a_time()
     event = QuarantinedEvent.objects.open().select_for_update().filter(id=id).first()
     if event is None:
         return  # somebody else has decided on it
@@ -99,6 +100,16 @@ def _replay_one(id: UUID, done: Replayed, *, by: str) -> None:
         event.resolution = kinds.DUPLICATE if result.duplicate else kinds.STORED
         event.resolved_at, event.resolved_by = timezone.now(), by
         event.save(update_fields=["resolution", "resolved_at", "resolved_by"])
+
+
+def _one_replay_at_a_time() -> None:
+    """Wait for the transaction of another replay.
+
+    Here alone one transaction stores signals and makes customers: it is in the gate, and asks for
+    it when it commits. Two of them would wait for each other.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(hashtext('signal replay'))")
 
 
 def _why(error: Exception) -> tuple[str, str]:
@@ -126,6 +137,7 @@ def replay_raw(
     batch = _Again()
     for page in _pages(since, until):
         with transaction.atomic():
+            _one_replay_at_a_time()
             counts = batch.store(page)
             transaction.set_rollback(dry_run)
         done.looked_at += len(page)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from analytics.models import RawEvent, Signal, SignalReceipt
 from analytics.services.signal_quarantine import quarantine
+from analytics.services.signal_replay import replay_quarantine, replay_raw
 from analytics.services.signal_store import Stored, store
 from customers.models import Customer
 from tests.analytics.signals import envelope, segment
@@ -178,3 +179,28 @@ def somebody_waits():
     with connection.cursor() as cursor:
         cursor.execute("select from pg_locks where not granted")
         return cursor.fetchone() is not None
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("kind", ["quarantine", "raw"])
+def test_two_replays_that_make_customers_do_not_wait_for_each_other_for_good(in_thread, kind):
+    events = [segment("identify", f"N{n}", traits={"name": "Ada"}) for n in range(60)]
+    for event in events:
+        quarantine(event, "not_storable", "It could not be stored.")
+    halves = [[uuid.UUID(bytes=event.id) for event in events[part::2]] for part in range(2)]
+    if kind == "raw":
+        store([segment("identify", f"R{n}", traits={"name": "Ada"}) for n in range(60)])
+    together = threading.Barrier(2)
+
+    def work(ids):
+        together.wait(30)
+        return replay_quarantine(ids=ids) if kind == "quarantine" else replay_raw()
+
+    finish = [in_thread(work, ids) for ids in halves]
+    done = [finished() for finished in finish]
+
+    if kind == "quarantine":
+        assert [replayed.stored for replayed in done] == [30, 30]
+        assert Customer.objects.count() == Signal.objects.count() == 60
+    else:
+        assert [replayed.known for replayed in done] == [60, 60]
