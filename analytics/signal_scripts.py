@@ -5,6 +5,7 @@ killed finds either all of it or nothing of it in its append-only file.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,11 +23,22 @@ class Script:
         digest = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
         object.__setattr__(self, "sha", digest)
 
-    def run(self, client: redis.Redis, keys: list[str], args: list[Any]) -> Any:
-        """Run it; a server that was restarted has forgotten it and is given it again."""
+    def run(
+        self,
+        client: redis.Redis,
+        keys: list[str],
+        args: list[Any],
+        *,
+        when_forgotten: Callable[[], None] = lambda: None,
+    ) -> Any:
+        """Run it; a server that was restarted has forgotten it and is given it again.
+
+        ``when_forgotten`` is called in between: it may be another server, or set up otherwise.
+        """
         try:
             return client.evalsha(self.sha, len(keys), *keys, *args)
         except redis.exceptions.NoScriptError:
+            when_forgotten()
             return client.eval(self.source, len(keys), *keys, *args)
 
 

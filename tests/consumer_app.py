@@ -10,25 +10,26 @@ import sys
 
 import django
 from django.conf import settings
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crm_project.settings")
-settings.DATABASES["default"]["NAME"] = os.environ["CRM_TEST_DATABASE"]
-django.setup()
-
-from django.core.management import execute_from_command_line  # noqa: E402
-
-from analytics.services.signal_consumer import Consumer  # noqa: E402
-from analytics.services.signal_split import Split  # noqa: E402
+from django.core.management import execute_from_command_line
 
 
 def die(*args):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-if __name__ == "__main__":
-    point, *options = sys.argv[1:]
+def main(point, options):
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crm_project.settings")
+    settings.DATABASES["default"]["NAME"] = os.environ["CRM_TEST_DATABASE"]
+    django.setup()
+    from analytics.services.signal_consumer import Consumer  # noqa: PLC0415 - needs the set-up
+    from analytics.services.signal_split import Split  # noqa: PLC0415
+
     if point == "after-commit":
         Consumer.finish = die
     elif point == "before-commit":
         Split.store = die
     execute_from_command_line(["manage.py", "consume_signals", "--batch", "50", *options])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])

@@ -23,7 +23,9 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         occurred_at: microseconds since 1970 UTC.
         historical: stored and scored, but it starts nothing.
         data: a JSON object: properties, traits or signal_data.
-        previous_ref: what an alias was called before; empty otherwise.
+        previous_ref: what the customer was called before: of an alias, or the anonymous id that
+            an identify event puts a user's id to; empty otherwise.
+        anonymous: the reference is an anonymous id: somebody's browser, not a customer's code.
         response_time_hours, interaction_count: what the score asks for; None when not told.
     """
 
@@ -37,6 +39,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     historical: bool
     data: bytes
     previous_ref: str = ""
+    anonymous: bool = False
     response_time_hours: float | None = None
     interaction_count: float | None = None
 

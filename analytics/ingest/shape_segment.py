@@ -53,7 +53,8 @@ def to_event(body: SegmentBody, envelope: Envelope) -> Event:
         ),
         historical=bool(body.historical),
         data=encode_data(data),
-        previous_ref=_previous(body) if kind == "alias" else "",
+        previous_ref=_previous(kind, body),
+        anonymous=not names.reference(body.user_id, "userId"),
         response_time_hours=metadata_number(data, "responseTimeHours"),
         interaction_count=metadata_number(data, "interactionCount"),
     )
@@ -70,8 +71,16 @@ def _customer(body: SegmentBody) -> str:
     return names.required(known or names.reference(body.anonymous_id, "anonymousId"), "userId")
 
 
-def _previous(body: SegmentBody) -> str:
-    return names.required(names.reference(body.previous_id, "previousId"), "previousId")
+def _previous(kind: str, body: SegmentBody) -> str:
+    """Return the other name by which this customer was known.
+
+    Who signs in sends identify with both ids: what the browser did before is theirs.
+    """
+    if kind == "alias":
+        return names.required(names.reference(body.previous_id, "previousId"), "previousId")
+    if kind == "identify" and names.reference(body.user_id, "userId"):
+        return names.reference(body.anonymous_id, "anonymousId")
+    return ""
 
 
 def _data(kind: str, body: SegmentBody) -> dict[str, Any]:

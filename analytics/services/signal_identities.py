@@ -97,24 +97,38 @@ def _write_alone(code: str, events: list[Event]) -> int:
 def _write(told: Mapping[str, list[Event]]) -> int:
     """Write customers and aliases. ``told``: the events by the code they name, oldest first."""
     customers = _locked(told)
-    made, changed, names = [], {}, {}
+    made: list[Customer] = []
+    changed: dict[int, Customer] = {}
+    names: dict[str, Customer] = {}
     for code in sorted(told):
         customer = customers.get(code)
         if customer is None:
-            if not _is_code(code):
+            if not _makes_a_customer(code, told[code]):
                 continue
             customer = customers[code] = Customer(code=code)
             made.append(customer)
         elif customer.status != Customer.Status.ACTIVE:
             continue
-        for event in told[code]:
-            if event.kind == "alias":
-                names[event.previous_ref] = customer
-            elif _tell(customer, event) and not customer._state.adding:
-                changed[customer.pk] = customer
+        names.update(
+            (event.previous_ref, customer)
+            for event in told[code]
+            if event.previous_ref not in ("", code)
+        )
+        if _tell_all(customer, told[code]) and not customer._state.adding:
+            changed[customer.pk] = customer
     Customer.objects.bulk_create(made)
     _update(changed.values())
     return len(made) + len(changed) + _add_aliases(names, customers)
+
+
+def _makes_a_customer(code: str, events: Sequence[Event]) -> bool:
+    """Whether these events speak of somebody; a browser that nobody signed in to is nobody."""
+    return _is_code(code) and not all(event.anonymous for event in events)
+
+
+def _tell_all(customer: Customer, events: Sequence[Event]) -> bool:
+    told = [_tell(customer, event) for event in events if event.kind == "identify"]
+    return any(told)
 
 
 def _update(customers: Iterable[Customer]) -> None:

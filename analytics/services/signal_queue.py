@@ -53,7 +53,7 @@ def append(chunk: bytes, n: int) -> str:
     ensure_durable()
     keys, args = append_arguments(chunk, n)
     try:
-        entry: bytes = append_script().run(client(), keys, args)
+        entry: bytes = append_script().run(client(), keys, args, when_forgotten=_look_again)
     except redis.RedisError as error:
         raise in_words(error) from error
     return entry.decode()
@@ -109,7 +109,9 @@ class _Durability:
         now = time.monotonic()
         if now >= self.until or self.url != settings.CRM_QUEUE_URL:
             self.wrong = durability()
-            self.url, self.until = settings.CRM_QUEUE_URL, now + DURABILITY_SECONDS
+            # Only what is good is believed for a while.
+            self.until = 0.0 if self.wrong else now + DURABILITY_SECONDS
+            self.url = settings.CRM_QUEUE_URL
         return self.wrong
 
 
@@ -123,3 +125,8 @@ def ensure_durable() -> None:
     """
     if wrong := _durability.look():
         raise QueueNotDurable(wrong)
+
+
+def _look_again() -> None:
+    _durability.until = 0.0
+    ensure_durable()

@@ -337,6 +337,22 @@ def test_a_queue_that_acknowledges_too_early_gets_nothing(secret):
     assert not queued()
 
 
+def test_a_queue_restarted_with_a_weak_setting_gets_nothing_from_then_on(secret):
+    async def around_a_restart(caller):
+        first = await caller.post("/api/v1/signals", SIGNAL)
+        client().config_set("appendfsync", "everysec")
+        client().script_flush()  # what a restart forgets
+        return first, await caller.post("/api/v1/signals", SIGNAL)
+
+    try:
+        first, second = talk(secret, around_a_restart)
+    finally:
+        client().config_set("appendfsync", "always")
+
+    assert (first.status, second.status) == (202, 503)
+    assert len(queued()) == 1
+
+
 def test_a_sender_that_is_too_fast_is_told_to_wait(issue):
     secret = issue(rate="10/min")[1]
 

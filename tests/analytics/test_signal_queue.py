@@ -129,6 +129,16 @@ class TestAppending:
         signal_queue._durability.until = 0
         assert not queue_stats().durable
 
+    def test_a_server_restarted_with_a_weak_setting_is_refused_at_once(self, queue, configuration):
+        send(envelope())  # from now on it is believed for a while
+        configuration("appendfsync", "everysec")
+        client().script_flush()  # what a restart forgets
+
+        with pytest.raises(QueueNotDurable):
+            send(envelope())
+
+        assert queue_stats().entries == 1
+
     def test_a_server_that_hides_its_configuration_is_not_believed(self, queue, settings):
         client().execute_command("acl setuser closed on >pass ~* +@all -config")
         settings.CRM_QUEUE_URL = with_user(settings.CRM_QUEUE_URL, "closed", "pass")

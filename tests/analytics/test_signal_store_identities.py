@@ -147,3 +147,28 @@ def test_a_customer_who_was_deleted_is_left_alone():
 
     assert Customer.objects.get().name == ""
     assert RawEvent.objects.get().outcome == "stored"
+
+
+def test_a_browser_that_nobody_signed_in_to_is_no_customer():
+    store([segment("identify", None, anonymousId="browser-1", traits={"name": "Visitor"})])
+
+    assert not Customer.objects.exists()
+    assert Signal.objects.get().customer_ref == "browser-1"
+
+
+def test_who_signs_in_gets_what_the_browser_did_before():
+    store([segment("track", None, anonymousId="browser-1", event="Product Viewed")])
+
+    store([segment("identify", "C1", anonymousId="browser-1", traits={"name": "Ada"})])
+
+    ada = Customer.objects.get()
+    assert (ada.code, ada.name) == ("C1", "Ada")
+    assert CustomerAlias.objects.get().code == "browser-1"
+    assert set(Signal.objects.values_list("customer", flat=True)) == {ada.pk}
+
+
+def test_a_shared_browser_stays_with_whom_it_was_first():
+    store([segment("identify", "C1", anonymousId="browser-1")])
+    store([segment("identify", "C2", anonymousId="browser-1")])
+
+    assert CustomerAlias.objects.get().customer.code == "C1"

@@ -143,6 +143,9 @@ class Flusher:
         try:
             await execute("EVALSHA", sha, len(keys), *keys, *args)
         except NoScriptError:
+            # A server without our scripts was started since the last look: it may be set up worse.
+            self._durable_until = 0.0
+            await self._check_durability()
             await execute("EVAL", source, len(keys), *keys, *args)
 
     async def _check_durability(self) -> None:
