@@ -89,5 +89,11 @@ class Shares:
         return True
 
     def add(self, token: str, events: int) -> None:
-        """Put what was granted in the place of what is left."""
-        self._left[token] = (events, time.monotonic() + SHARE_SECONDS)
+        """Put what was granted in the place of what is left.
+
+        Nothing left is not remembered: the addresses of strangers have no end.
+        """
+        if events:
+            self._left[token] = (events, time.monotonic() + SHARE_SECONDS)
+        else:
+            self._left.pop(token, None)

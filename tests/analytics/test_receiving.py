@@ -368,6 +368,18 @@ def test_a_sender_that_is_too_fast_is_told_to_wait(issue):
     assert len(queued()) == 10
 
 
+def test_strangers_leave_nothing_in_memory(secret):
+    async def guess(caller):
+        for number in range(20):
+            await caller.app._counter.take(f"address:2001:db8::{number}", "120/min", 1)
+        return caller.app._counter
+
+    counter = talk(secret, guess)
+
+    assert not counter._shares._left
+    assert not counter._locks
+
+
 def test_a_batch_larger_than_the_rate_passes_when_nothing_was_sent_before(issue):
     secret = issue(rate="10/min")[1]
 
