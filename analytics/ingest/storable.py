@@ -10,8 +10,12 @@ from typing import Any
 from analytics.ingest import limits
 from analytics.ingest.refusals import Refused
 
-TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},:]', re.DOTALL)
-"""Strings as a whole, and the marks of the structure, of any text that resembles JSON."""
+TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},:]', re.DOTALL)
+"""Strings as a whole, and the marks of the structure, of any text that resembles JSON.
+
+A string without its end goes on to the end of the text: to look for others within it would take
+time by the square of its length.
+"""
 
 _LONG_NUMBER = re.compile(rb"[0-9]{309}")
 _LARGEST_DOUBLE = int(1.7976931348623157e308)

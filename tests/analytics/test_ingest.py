@@ -372,6 +372,17 @@ def test_a_body_that_is_no_batch_is_refused(body, code):
     assert caught.value.code == code
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("start", [b'{"batch":[', b"[" * 40, b"[]" * 40])
+def test_a_string_without_its_end_costs_no_more_than_any_other(start):
+    # By the square of its length it would be a quarter of an hour, in which nobody is served.
+    body = (start + b'"' + b'\\"' * limits.BATCH_BYTES)[: limits.BATCH_BYTES]
+
+    with suppress(events.Refused):
+        assert bodies.split(body).events == [b""]
+    assert refused(body[: limits.EVENT_BYTES])
+
+
 @patiently
 @given(st.lists(JSON))
 def test_cutting_finds_what_a_json_reader_finds(values):
