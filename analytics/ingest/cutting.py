@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from analytics.ingest import limits
+from analytics.ingest.refusals import Refused
 from analytics.ingest.storable import TOKENS
 
 _OPENING, _CLOSING = b"[{", b"]}"
@@ -28,6 +30,9 @@ def cut(body: bytes, keys: frozenset[bytes]) -> Cut | None:
     Cut(elements=[b'{"a": "\\ud800"}', b'2'], rest=b'{"batch": [], "x": 1}')
     >>> cut(b'{"batch": [1, 2', frozenset({b'"batch"'})) is None
     True
+
+    Raises:
+        Refused: it is longer than a batch may be.
     """
     depth, key = 0, b""
     marks = TOKENS.finditer(body)
@@ -49,6 +54,9 @@ def _elements(body: bytes, opened: int, marks: Iterator[re.Match[bytes]]) -> Cut
         if depth == 0 and mark in b",]":
             done.elements.append(body[begin : found.start()].strip())
             begin = found.end()
+            if len(done.elements) > limits.BATCH_EVENTS:
+                # Whatever follows: reading on would be work for nothing.
+                raise Refused("too_many", f"A batch has at most {limits.BATCH_EVENTS} events.")
             if mark == b"]":
                 done.rest = body[:opened] + b"[]" + body[begin:]
                 return done

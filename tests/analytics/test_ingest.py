@@ -363,6 +363,7 @@ def test_one_event_that_cannot_be_read_does_not_sink_its_batch():
         (b"[]", "empty"),
         (b'{"signals": []}', "empty"),
         (b"[" + b"0," * limits.BATCH_EVENTS + b"0]", "too_many"),
+        (b"[" + b"," * (limits.BATCH_EVENTS + 1), "too_many"),
     ],
 )
 def test_a_body_that_is_no_batch_is_refused(body, code):

@@ -241,11 +241,13 @@ class TestSeed003:
         assert query("select * from app_schema.get_active_users('2024-01-31', '2024-01-01')") == []
 
     def test_signals_of_a_user_are_read_by_the_index(self, query, behaviour):
+        # Of few rows the planner reads all, whichever indexes there are.
+        query("select set_config('enable_seqscan', 'off', true)")
         plan = query(
             "explain select * from events where user_id = %s and event_timestamp > %s",
             [behaviour["buyer"].pk, at(date(2024, 1, 1)) - timedelta(days=1)],
         )
-        assert "customer_id_occurred_at" in str(plan) or "Seq Scan" in str(plan)
+        assert "customer_id_occurred_at" in str(plan)
 
 
 class TestSlowQueries:
