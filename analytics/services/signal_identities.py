@@ -127,8 +127,9 @@ def _makes_a_customer(code: str, events: Sequence[Event]) -> bool:
 
 
 def _tell_all(customer: Customer, events: Sequence[Event]) -> bool:
-    told = [_tell(customer, event) for event in events if event.kind == "identify"]
-    return any(told)
+    # Whoever sits at a browser now may say nothing about the customer it belongs to.
+    told = [event for event in events if event.kind == "identify" and not event.anonymous]
+    return any([_tell(customer, event) for event in told])
 
 
 def _update(customers: Iterable[Customer]) -> None:

@@ -172,3 +172,14 @@ def test_a_shared_browser_stays_with_whom_it_was_first():
     store([segment("identify", "C2", anonymousId="browser-1")])
 
     assert CustomerAlias.objects.get().customer.code == "C1"
+
+
+def test_a_browser_without_a_user_says_nothing_about_whom_it_belongs_to():
+    store([segment("identify", "C1", anonymousId="browser-1", traits={"name": "Ada"})])
+
+    traits = {"name": "Eve", "email": "eve@example.org", "plan": "x"}
+    store([segment("identify", None, anonymousId="browser-1", traits=traits)])
+
+    ada = Customer.objects.get()
+    assert (ada.name, ada.email) == ("Ada", "")
+    assert "traits" not in ada.profile
