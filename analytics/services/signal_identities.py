@@ -128,8 +128,9 @@ def _makes_a_customer(code: str, events: Sequence[Event]) -> bool:
 
 def _tell_all(customer: Customer, events: Sequence[Event]) -> bool:
     # Whoever sits at a browser now may say nothing about the customer it belongs to.
-    told = [event for event in events if event.kind == "identify" and not event.anonymous]
-    return any([_tell(customer, event) for event in told])
+    spoken = [event for event in events if event.kind == "identify" and not event.anonymous]
+    changes = [_tell(customer, event) for event in spoken]
+    return any(changes)
 
 
 def _update(customers: Iterable[Customer]) -> None:
