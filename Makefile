@@ -45,9 +45,10 @@ lint: .venv/dev.stamp ## Check format, style, imports, types, SQL, templates, mi
 bench: .venv/dev.stamp ## Measure against the peers (SCALE=small, or full: 1 M customers, 10 M orders)
 	$(PY) -m benchmarks --scale $(SCALE)
 
-bench-signals: .venv/dev.stamp ## Measure receiving and storing signals only (SCALE=full: longer)
+bench-signals: .venv/dev.stamp ## Measure receiving, storing and draining signals only (SCALE=full: longer)
 	$(PY) -m benchmarks --scale $(SCALE) --only signals
 	$(PY) -m benchmarks --scale $(SCALE) --only signal_store
+	$(PY) -m benchmarks --scale $(SCALE) --only signal_worker
 
 fmt: .venv/dev.stamp ## Format the code and repair what can be repaired
 	$(PY) -m ruff check --fix-only --quiet . ; $(PY) -m ruff format .

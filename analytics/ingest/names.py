@@ -10,7 +10,10 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _GAP = re.compile(r"[\W_]+")
 
 
-@lru_cache(maxsize=4096)
+_LONGEST_NAME = 4 * limits.EVENT_TYPE_CHARACTERS
+"""Signs between the words do not count, but there is an end to them."""
+
+
 def event_type(name: str, attr: str) -> str:
     """Return the name of a kind of event in snake_case.
 
@@ -22,13 +25,19 @@ def event_type(name: str, attr: str) -> str:
     Raises:
         Refused: nothing is left of it, or more than 50 characters.
     """
-    plain = _GAP.sub("_", _HUMP.sub("_", name)).strip("_").lower()
+    # Looked at only when short: what is remembered must not fill the memory.
+    plain = _plain(name) if len(name) <= _LONGEST_NAME else name
     if not plain:
         raise Refused("missing", "This names no type of event.", attr)
     if len(plain) > limits.EVENT_TYPE_CHARACTERS:
         words = f"A type of event has at most {limits.EVENT_TYPE_CHARACTERS} characters."
         raise Refused("too_long", words, attr)
     return plain
+
+
+@lru_cache(maxsize=4096)
+def _plain(name: str) -> str:
+    return _GAP.sub("_", _HUMP.sub("_", name)).strip("_").lower()
 
 
 def reference(value: str | int | None, attr: str) -> str:

@@ -415,3 +415,8 @@ def test_gzip_is_unpacked_up_to_the_limit_and_no_further():
 def test_what_is_not_whole_gzip_is_refused(body):
     with pytest.raises(events.Refused, match="pack"):
         bodies.unpack(body, 100)
+
+
+def test_a_name_made_of_gaps_without_end_is_too_long():
+    with pytest.raises(events.Refused, match="at most 50"):
+        parse(segment(event="_" * 20_000 + "view"), SEGMENT)
