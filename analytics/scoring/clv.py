@@ -1,0 +1,26 @@
+"""Predict purchases and value: the one place from which the rest of the project imports.
+
+>>> h = Histories.of(x=[0, 4, 4], t_x=[0, 30, 50], T=[52, 52, 52], m=[float("nan"), 20, 20])
+>>> from analytics.scoring.clv_bg import p_alive
+>>> import numpy as np
+>>> p_alive("mbg", np.array([.525, 6.183, .891, 1.614]), h).round(2).tolist()
+[0.36, 0.42, 0.84]
+"""
+
+from analytics.scoring.clv_bg import Fit, degenerate, fit_bg, fit_mbg
+from analytics.scoring.clv_histories import WINDOWS, Histories, histories_from_orders
+from analytics.scoring.clv_value import WEEKS_A_MONTH, ValueFit, fit_gamma_gamma, ltv
+
+__all__ = [
+    "WEEKS_A_MONTH",
+    "WINDOWS",
+    "Fit",
+    "Histories",
+    "ValueFit",
+    "degenerate",
+    "fit_bg",
+    "fit_gamma_gamma",
+    "fit_mbg",
+    "histories_from_orders",
+    "ltv",
+]

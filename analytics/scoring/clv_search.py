@@ -1,0 +1,78 @@
+"""Find the positive parameters that make observed data most likely."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize
+
+from analytics.scoring.clv_histories import FloatArray
+
+BOUND = 8.0
+"""The logarithm of a parameter stays between -8 and 8 (0.0003 to 2981)."""
+
+PENALTY = 1e-3
+"""Weight of the squared logarithms, only used when the plain search runs into a bound."""
+
+Likelihood = Callable[[FloatArray], tuple[float, FloatArray]]
+"""Takes the parameters; returns the log-likelihood and its gradient by them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The best parameters, their log-likelihood, and how the search went."""
+
+    params: dict[str, float]
+    log_likelihood: float
+    converged: bool
+    bound_hits: tuple[str, ...]
+
+
+def search(
+    likelihood: Likelihood, names: Sequence[str], starts: Sequence[Sequence[float]]
+) -> Found:
+    """Return the best of one L-BFGS-B search from each start, over the logarithms.
+
+    >>> peak = lambda p: (-float((p[0] - 3) ** 2), np.array([-2 * (p[0] - 3)]))
+    >>> found = search(peak, ["p"], [[1.], [10.]])
+    >>> round(found.params["p"], 4), found.converged, found.bound_hits
+    (3.0, True, ())
+    """
+    best, converged = _best(likelihood, starts, 0.0)
+    hits = tuple(name for name, at in zip(names, best, strict=True) if abs(at) > BOUND - 1e-6)
+    if hits:
+        best, converged = _best(likelihood, starts, PENALTY)
+    params = np.exp(best)
+    value, _ = likelihood(params)
+    by_name = {name: float(value) for name, value in zip(names, params, strict=True)}
+    return Found(by_name, value, converged, hits)
+
+
+def _best(
+    likelihood: Likelihood, starts: Sequence[Sequence[float]], penalty: float
+) -> tuple[FloatArray, bool]:
+    """Return the logarithms of the best parameters and whether that search settled."""
+    scale = max(abs(likelihood(np.array(starts[0], np.float64))[0]), 1.0)
+
+    def cost(logs: FloatArray) -> tuple[float, FloatArray]:
+        params = np.exp(logs)
+        value, gradient = likelihood(params)
+        value -= penalty * float(logs @ logs)
+        return -value / scale, -(gradient * params - 2 * penalty * logs) / scale
+
+    best_logs, best_cost, settled = np.zeros(len(starts[0])), np.inf, False
+    for start in starts:
+        result = optimize.minimize(
+            cost,
+            np.log(np.array(start, np.float64)),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(-BOUND, BOUND)] * len(start),
+            options={"maxiter": 2000, "ftol": 1e-15, "gtol": 1e-9},
+        )
+        if result.fun < best_cost:
+            best_logs, best_cost = np.asarray(result.x), float(result.fun)
+            settled = bool(result.success) or float(np.abs(result.jac).max()) < 1e-6
+    return best_logs, settled
