@@ -1,3 +1,4 @@
+drop function public.crm_search_signals(tsquery, integer, interval);
 drop function crm_private.gather_search_words(text, timestamptz);
 drop function public.crm_signal_text(text, text, text, jsonb);
 drop index public.search_word_similar;

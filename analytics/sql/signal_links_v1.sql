@@ -89,12 +89,20 @@ begin
 end
 $$;
 
-create function crm_private.link_many(kind text, first_id bigint, last_id bigint) returns void
+create function crm_private.link_many(kind text, first_id bigint, last_id bigint)
+returns void
 language plpgsql
 security definer
 set search_path = pg_catalog, public, pg_temp
 as $$
+declare
+    loops_before constant text := current_setting('enable_nestloop');
 begin
+    -- The planner knows nothing yet of rows just written: for a few it would be right to look up
+    -- each of them in every month, for very many it must read the unresolved signals once.
+    if last_id - first_id > 20000 then
+        perform set_config('enable_nestloop', 'off', true);
+    end if;
     if kind = 'product' then
         execute format(
             $sql$
@@ -129,6 +137,7 @@ begin
             $sql$, first_id, last_id
         );
     end if;
+    perform set_config('enable_nestloop', loops_before, true);
 end
 $$;
 

@@ -24,6 +24,8 @@ comment on function crm_private.signal_partition is
 
 -- Not `create table … partition of`: that would need the parent for itself and wait for, and hold
 -- up, everybody. Attaching only keeps others from attaching.
+-- The second look is a statement of its own, which sees what another session committed while this
+-- one waited; the look-up of a name may still remember that there was none.
 create function crm_private.ensure_signal_partitions(parent text, moments timestamptz[])
 returns integer
 language plpgsql
@@ -45,7 +47,10 @@ begin
     loop
         continue when to_regclass('public.' || piece.name) is not null;
         perform pg_advisory_xact_lock(hashtextextended('signal partitions', 0));
-        continue when to_regclass('public.' || piece.name) is not null;
+        continue when exists (
+            select from pg_class as c
+            where c.relname = piece.name and c.relnamespace = 'public'::regnamespace
+        );
         execute format(
             'create table public.%I (like public.%I including all)', piece.name, parent
         );

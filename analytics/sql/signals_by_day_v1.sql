@@ -53,6 +53,8 @@ comment on function crm_private.refresh_signals_by_day is
 
 revoke all on function crm_private.refresh_signals_by_day(timestamptz) from public;
 
+-- Many at once are counted in one pass, and only customers whose signals were there before them
+-- are looked at for signals that were linked since.
 create function crm_private.refresh_customer_signals(since timestamptz) returns bigint
 language plpgsql
 security definer
@@ -60,6 +62,9 @@ set search_path = pg_catalog, public, pg_temp
 as $$
 declare
     zone text := coalesce((select time_zone from crm_private.business), 'UTC');
+    touched bigint;
+    first_day date;
+    last_day date;
     counted bigint;
 begin
     perform pg_advisory_xact_lock(hashtext('crm customer signals'));
@@ -76,7 +81,8 @@ begin
             max(score)
         from analytics_signal
         where customer_id is not null
-        group by 1, 2, 3;
+        group by 1, 2, 3
+        order by 1, 2, 3;
         get diagnostics counted = row_count;
         return counted;
     end if;
@@ -91,17 +97,37 @@ begin
     select s.customer_id, (s.occurred_at at time zone zone)::date
     from customers_customer as c
     inner join analytics_signal as s on c.id = s.customer_id
-    where c.updated_at >= since and c.created_at >= since
+    where c.updated_at >= since and c.created_at >= since and s.created_at < c.created_at
     union
     select s.customer_id, (s.occurred_at at time zone zone)::date
     from customers_customeralias as a
     inner join analytics_signal as s on a.customer_id = s.customer_id
     where a.created_at >= since;
     analyze signal_days;
+    select count(*), min(day), max(day) into touched, first_day, last_day from signal_days;
 
     delete from analytics_customersignalsbyday as c
     using signal_days as d
     where c.customer_id = d.customer_id and c.day = d.day;
+    if touched > 10000 then
+        -- So many that reading all signals of these days once is cheaper than looking each up.
+        insert into analytics_customersignalsbyday
+            (customer_id, day, event_type, signals, mean_score, max_score)
+        select d.customer_id, d.day, s.event_type, count(*), avg(s.score), max(s.score)
+        from signal_days as d
+        inner join analytics_signal as s
+            on
+                d.customer_id = s.customer_id
+                and d.day = (s.occurred_at at time zone zone)::date
+        where
+            s.occurred_at >= first_day::timestamp at time zone zone
+            and s.occurred_at < (last_day + 1)::timestamp at time zone zone
+        group by 1, 2, 3
+        order by 1, 2, 3;
+        get diagnostics counted = row_count;
+        drop table signal_days;
+        return counted;
+    end if;
     insert into analytics_customersignalsbyday
         (customer_id, day, event_type, signals, mean_score, max_score)
     select d.customer_id, d.day, t.event_type, t.signals, t.mean_score, t.max_score

@@ -245,15 +245,15 @@ class TestCommand:
 
 
 def test_the_schedule_calls_a_task_that_exists():
-    migration = importlib.import_module("analytics.migrations.0017_signal_partitions")
+    migration = importlib.import_module("analytics.migrations.0011_signal_schedules")
     migration.install(apps, None)
     current_app.loader.import_default_modules()
 
-    assert PeriodicTask.objects.get(name=migration.NAME).task in current_app.tasks
+    assert PeriodicTask.objects.get(name=migration.PARTITIONS).task in current_app.tasks
     keep_signal_partitions()
     assert len(names()) == 4
     migration.remove(apps, None)
-    assert not PeriodicTask.objects.filter(name=migration.NAME).exists()
+    assert not PeriodicTask.objects.filter(name=migration.PARTITIONS).exists()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analytics', '0007_signal_links'),
+        ('analytics', '0007_default_signal_types'),
         ('customers', '0003_contact_newest'),
     ]
 

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     """Install the search: its words, its indexes, and the gathering of words that exist."""
 
     dependencies = [
-        ("analytics", "0013_signal_reports"),
+        ("analytics", "0008_signal_reports"),
         ("common", "0002_extensions"),
     ]
 

@@ -3,10 +3,11 @@
 from django.conf import settings
 from django.db import migrations
 
-SCORE, COUNT, WORDS = (
+SCORE, COUNT, WORDS, PARTITIONS = (
     "Score customers' signals every night",
     "Count signals by day every hour",
     "Gather the words of the search every night",
+    "Keep the partitions of signals every night",
 )
 
 # name → (task, hour, minute), in the business's time zone
@@ -14,6 +15,8 @@ CRONTABS = {
     SCORE: ("analytics.tasks.score_signals_nightly", "2", "10"),
     COUNT: ("analytics.tasks.count_signals", "*", "5"),
     WORDS: ("analytics.tasks.gather_search_words", "3", "10"),
+    # Outside the hours of the scoring.
+    PARTITIONS: ("analytics.tasks.keep_signal_partitions", "1", "10"),
 }
 
 
@@ -44,7 +47,7 @@ def remove(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("analytics", "0015_signal_reading"),
+        ("analytics", "0010_signal_contract"),
         ("common", "0004_schedules"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),
     ]

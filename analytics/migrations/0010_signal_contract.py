@@ -15,7 +15,7 @@ OBJECTS = [
 class Migration(migrations.Migration):
     """Install what reads signals: views in schema crm, schema app_schema, counts and scores."""
 
-    dependencies = [("analytics", "0014_search")]
+    dependencies = [("analytics", "0009_search")]
 
     operations = [
         run_sql_file("analytics", f"{name}.sql", reverse=f"{name}.down.sql") for name in OBJECTS

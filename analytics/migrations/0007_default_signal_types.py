@@ -23,7 +23,7 @@ def install(apps, schema_editor):
 class Migration(migrations.Migration):
     """Install the signal types of the scoring rules."""
 
-    dependencies = [("analytics", "0005_signal_models")]
+    dependencies = [("analytics", "0006_signal_storage")]
 
-    # The table goes with the migration before: there is nothing to take back here.
+    # The table goes with its own migration: there is nothing to take back here.
     operations = [migrations.RunPython(install, migrations.RunPython.noop)]

@@ -1,1 +1,0 @@
-drop function public.crm_search_signals(tsquery, integer, timestamptz, timestamptz, interval);
