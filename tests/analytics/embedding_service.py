@@ -37,45 +37,47 @@ class Service:
     drips: bool = False
 
 
+class Handler(BaseHTTPRequestHandler):
+    service: Service
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.service.asked.append({"path": self.path, **body})
+        self.service.headers.append(dict(self.headers))
+        if self.service.silent is not None:
+            self.say_nothing(self.service.silent)
+            return
+        status, headers, content = 200, {}, b""
+        if self.service.instead:
+            status, headers, content = self.service.instead.pop(0)
+        else:
+            content = json.dumps(answer_to(body, self.service.dimension)).encode()
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(content)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def say_nothing(self, until: threading.Event) -> None:
+        """Hold the caller, with a byte now and then if the service drips."""
+        if not self.service.drips:
+            until.wait(10)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        with suppress(ConnectionError):
+            while not until.wait(0.05):
+                self.wfile.write(b" ")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
 @contextmanager
 def running() -> Iterator[Service]:
     service = Service()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            service.asked.append({"path": self.path, **body})
-            service.headers.append(dict(self.headers))
-            if service.silent is not None:
-                self.say_nothing(service.silent)
-                return
-            status, headers, content = 200, {}, b""
-            if service.instead:
-                status, headers, content = service.instead.pop(0)
-            else:
-                content = json.dumps(answer_to(body, service.dimension)).encode()
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(content)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
-
-        def say_nothing(self, until: threading.Event) -> None:
-            """Hold the caller, with a byte now and then if the service drips."""
-            if not service.drips:
-                until.wait(10)
-                return
-            self.send_response(200)
-            self.send_header("Content-Length", "1000")
-            self.end_headers()
-            with suppress(ConnectionError):
-                while not until.wait(0.05):
-                    self.wfile.write(b" ")
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"service": service}))
     service.url = f"http://127.0.0.1:{server.server_port}/v1"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
