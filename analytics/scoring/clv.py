@@ -8,19 +8,46 @@
 """
 
 from analytics.scoring.clv_bg import Fit, degenerate, fit_bg, fit_mbg
+from analytics.scoring.clv_evaluation import (
+    Bin,
+    Evaluation,
+    ValueEvaluation,
+    auc_interval,
+    evaluate,
+    evaluate_values,
+)
+from analytics.scoring.clv_guard import CHURN_WEEKS, Guard, churn, guard_rails
 from analytics.scoring.clv_histories import WINDOWS, Histories, histories_from_orders
+from analytics.scoring.clv_logistic import Logistic, fit_logistic, prefer_second, recalibrate
+from analytics.scoring.clv_table import RateTable, fit_table
 from analytics.scoring.clv_value import WEEKS_A_MONTH, ValueFit, fit_gamma_gamma, ltv
 
 __all__ = [
+    "CHURN_WEEKS",
     "WEEKS_A_MONTH",
     "WINDOWS",
+    "Bin",
+    "Evaluation",
     "Fit",
+    "Guard",
     "Histories",
+    "Logistic",
+    "RateTable",
+    "ValueEvaluation",
     "ValueFit",
+    "auc_interval",
+    "churn",
     "degenerate",
+    "evaluate",
+    "evaluate_values",
     "fit_bg",
     "fit_gamma_gamma",
+    "fit_logistic",
     "fit_mbg",
+    "fit_table",
+    "guard_rails",
     "histories_from_orders",
     "ltv",
+    "prefer_second",
+    "recalibrate",
 ]

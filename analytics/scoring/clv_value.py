@@ -117,7 +117,7 @@ def fit_gamma_gamma(h: Histories) -> ValueFit:
         round(float(w.sum())),
         mean,
         usable,
-        _rank_correlation(x, m),
+        rank_correlation(x, m),
         words,
     )
 
@@ -145,14 +145,14 @@ def ltv(
     return margin * purchases[group] * values.order_value(h)
 
 
-def _rank_correlation(x: FloatArray, m: FloatArray) -> float:
+def rank_correlation(x: FloatArray, m: FloatArray) -> float:
     """Return Spearman's correlation; 0 where one of both does not vary."""
     if len(x) < 3 or np.ptp(x) == 0 or np.ptp(m) == 0:
         return 0.0
-    return float(np.corrcoef(_ranks(x), _ranks(m))[0, 1])
+    return float(np.corrcoef(mean_ranks(x), mean_ranks(m))[0, 1])
 
 
-def _ranks(values: FloatArray) -> FloatArray:
+def mean_ranks(values: FloatArray) -> FloatArray:
     """Return mean ranks (equal values share theirs)."""
     _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
     mean_rank = np.cumsum(counts) - (counts - 1) / 2

@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize
 
 from analytics.scoring.clv import (
+    CHURN_WEEKS,
     Histories,
     ValueFit,
+    auc_interval,
+    evaluate,
     fit_bg,
     fit_gamma_gamma,
     fit_mbg,
@@ -38,6 +41,10 @@ SAMPLE = os.environ.get("CRM_CDNOW_SAMPLE", "")
 
 @pytest.fixture(scope="module")
 def cdnow() -> Histories:
+    return cdnow_until(datetime(1997, 9, 30))  # noqa: DTZ001
+
+
+def cdnow_until(end: datetime) -> Histories:
     if not SAMPLE or not Path(SAMPLE).is_file():
         pytest.skip(
             "CRM_CDNOW_SAMPLE names no file. The data are not shipped (their owner states no"
@@ -45,9 +52,8 @@ def cdnow() -> Histories:
         )
     rows = [line.split() for line in Path(SAMPLE).read_text().splitlines() if line.strip()]
     days = [datetime.strptime(row[2], "%Y%m%d").toordinal() for row in rows]  # noqa: DTZ007
-    end = datetime(1997, 9, 30).toordinal()  # noqa: DTZ001
     who, h = histories_from_orders(
-        [int(row[1]) for row in rows], days, [float(row[4]) for row in rows], as_of=end
+        [int(row[1]) for row in rows], days, [float(row[4]) for row in rows], as_of=end.toordinal()
     )
     assert len(who) == 2357
     return h
@@ -74,6 +80,16 @@ def test_gamma_gamma_on_the_cdnow_sample_gives_the_published_parameters(cdnow: H
     fit = fit_gamma_gamma(cdnow)
     assert fit.repeat_buyers == 946
     assert fit.params == pytest.approx({"p": 6.25, "q": 3.74, "v": 15.44}, abs=0.006)
+
+
+def test_mbg_nbd_ranks_the_later_buyers_of_cdnow(cdnow: Histories) -> None:
+    fit = fit_mbg(cdnow)
+    later = cdnow_until(datetime(1997, 12, 29)).x - cdnow.x  # noqa: DTZ001 - 90 days
+    p = fit.p_purchase(cdnow, CHURN_WEEKS)
+    interval = auc_interval(p, later > 0)
+    assert interval is not None
+    assert interval[1] > 0.75
+    assert evaluate(p, later > 0).ece <= 0.03
 
 
 positive = st.floats(0.05, 20)
