@@ -130,7 +130,9 @@ class LocalProvider:
         except (KeyError, TypeError, ValueError) as error:
             raise ArtefactError from error
         shapes = (learned.idf.shape, learned.directions.shape, learned.centre.shape)
-        if shapes != ((len(words),), (len(words), dimension), (dimension,)):
+        # A word that stands there twice leaves fewer columns than rows.
+        width = len(learned.columns)
+        if shapes != ((width,), (width, dimension), (dimension,)):
             raise ArtefactError
         return replace(self, dimension=dimension, seed=seed, learned=learned)
 

@@ -148,6 +148,10 @@ def no_npz() -> bytes:
         {"made_by": "local-1", "dimension": 2, "seed": 0, "terms": ["a"]},
         {"idf": np.ones(1), "directions": np.ones((1, 3)), "centre": np.ones(2)},
     ),
+    packed(
+        {"made_by": "local-1", "dimension": 2, "seed": 0, "terms": ["a", "a"]},
+        {"idf": np.ones(2), "directions": np.ones((2, 2)), "centre": np.ones(2)},
+    ),
 ])  # fmt: skip
 def test_a_damaged_or_foreign_artefact_is_refused(artefact: bytes) -> None:
     with pytest.raises(ArtefactError):
