@@ -68,7 +68,7 @@ class LocalProvider:
         directions = np.zeros((len(columns), self.dimension))
         rank = min(self.dimension, *weights.shape)
         if rank:
-            _, _, found = randomized_svd(weights, rank, n_iter=7, random_state=self.seed)
+            _, _, found = randomized_svd(weights, rank, n_iter=4, random_state=self.seed)
             directions[:, :rank] = found.T
         # Rounded as it is stored, so that a restored model gives the very same vectors.
         directions = directions.astype(np.float32).astype(np.float64)
@@ -171,17 +171,22 @@ def _weights(
     counted: Sequence[Counter[str]], columns: dict[str, int], idf: NDArray[np.float64]
 ) -> csr_matrix:
     """Return one row of length 1 per text: (1 + ln count) x IDF; unknown terms count nothing."""
-    data: list[float] = []
+    counts: list[int] = []
     indices: list[int] = []
     starts = [0]
-    for counts in counted:
-        known = sorted((columns[term], count) for term, count in counts.items() if term in columns)
-        at = np.array([column for column, _ in known], dtype=np.int64)
-        row = (1.0 + np.log([float(count) for _, count in known])) * idf[at]
-        data.extend(row / np.linalg.norm(row) if len(known) else row)
-        indices.extend(at)
+    for found in counted:
+        known = [(columns[term], count) for term, count in found.items() if term in columns]
+        indices.extend(column for column, _ in known)
+        counts.extend(count for _, count in known)
         starts.append(len(indices))
-    return csr_matrix((data, indices, starts), shape=(len(counted), len(columns)), dtype=np.float64)
+    shape = (len(counted), len(columns))
+    weights = csr_matrix((np.array(counts, np.float64), indices, starts), shape=shape)
+    # One order of adding up: a text gets the same vector alone and among others.
+    weights.sort_indices()
+    weights.data = (1.0 + np.log(weights.data)) * idf[weights.indices]
+    row = np.repeat(np.arange(len(counted)), np.diff(weights.indptr))
+    weights.data /= np.sqrt(np.bincount(row, weights.data**2, minlength=len(counted)))[row]
+    return weights
 
 
 def _longest(found: Sequence[CommonTerm]) -> list[CommonTerm]:
