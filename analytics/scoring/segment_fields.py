@@ -29,8 +29,8 @@ class Group(StrEnum):
 
     CUSTOMER = "customer"
     CONTACT = "contact"
-    PROFILE = "profile"
     RFM = "RFM"
+    PROFILE = "profile"
     METRICS = "metrics"
     SIGNALS = "signals"
     CLUSTER = "cluster"

@@ -82,6 +82,27 @@ def phrase(rule: Rule) -> str:
             return _group(parts, "or")
 
 
+def question(field: Field, operator: Operator) -> str:
+    """Return the words of a question, with … where a value goes, for a list to choose from."""
+    if operator in (Operator.IS_KNOWN, Operator.IS_UNKNOWN):
+        return _known(field, operator)
+    if field.kind is Kind.FLAG:
+        return "is"
+    if operator is Operator.ONE_OF:
+        return "is one of …"
+    if operator is Operator.NONE_OF:
+        return "is none of …"
+    extra = {Operator.HAS_ANY: "any of ", Operator.HAS_ALL: "all of ", Operator.HAS_NONE: "any of "}
+    unit = " days" if field.kind is Kind.DAYS_AGO else ""
+    words = _PHRASES[field.kind][operator].replace("{}", f"{extra.get(operator, '')}…")
+    return words.replace("… ago", f"…{unit} ago")
+
+
+def _known(field: Field, operator: Operator) -> str:
+    verb = "are" if field.kind is Kind.LIST else "is"
+    return f"{verb} {'known' if operator is Operator.IS_KNOWN else 'not known'}"
+
+
 def _group(parts: Sequence[Rule], word: str) -> str:
     """Join parts; a group inside is put into parentheses, a group of one part is that part."""
     if len(parts) == 1:
@@ -94,11 +115,10 @@ def _group(parts: Sequence[Rule], word: str) -> str:
 def _condition(asked: Condition) -> str:
     field, operator = asked.field, asked.operator
     if operator in (Operator.IS_KNOWN, Operator.IS_UNKNOWN):
-        verb = "are" if field.kind is Kind.LIST else "is"
-        known = "known" if operator is Operator.IS_KNOWN else "not known"
+        known = _known(field, operator)
         if field.kind is Kind.FLAG:
-            return f"for whom it {verb} {known} whether they {field.label}"
-        return f"whose {field.label} {verb} {known}"
+            return f"for whom it {known} whether they {field.label}"
+        return f"whose {field.label} {known}"
     if field.kind is Kind.FLAG:
         return f"who {field.label if asked.value else field.denied or 'not: ' + field.label}"
     shape = _PHRASES[field.kind][operator]
