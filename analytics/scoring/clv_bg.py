@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
-from analytics.scoring.clv_histories import FloatArray, Histories
+from analytics.scoring.clv_histories import FloatArray, Histories, thinned
 from analytics.scoring.clv_quadrature import beta_nodes
 from analytics.scoring.clv_search import Found, search
 
@@ -134,15 +134,21 @@ def log_likelihood(kind: Kind, params: FloatArray, h: Histories) -> tuple[float,
     left = special.expit(log_odds)
     to_now, to_last = alpha + h.T, alpha + h.t_x
     log_ratio = np.log(to_now) - np.log(to_last)
-    value = special.gammaln(r + h.x) - special.gammaln(r) + r * np.log(alpha)
+    # The slow functions depend on the count alone: once for each different count.
+    counts = np.arange(n.max() + 1)
+    at = n.astype(np.int64)
+    of_x = counts - (1 if kind == "mbg" else 0)
+    of_x[0] = max(of_x[0], 0)
+    value = (special.gammaln(r + of_x) - special.gammaln(r) + r * np.log(alpha))[at]
     value += -(r + h.x) * np.log(to_now) + np.logaddexp(0.0, log_odds)
-    value += special.gammaln(b + n) - special.gammaln(a + b + n)
+    value += (special.gammaln(b + counts) - special.gammaln(a + b + counts))[at]
     value += special.gammaln(a + b) - special.gammaln(b)
-    psi_sum = special.psi(a + b) - special.psi(a + b + n)
-    by_r = special.psi(r + h.x) - special.psi(r) + np.log(alpha) - np.log(to_now) + left * log_ratio
+    psi_sum = (special.psi(a + b) - special.psi(a + b + counts))[at]
+    by_r = (special.psi(r + of_x) - special.psi(r) + np.log(alpha))[at]
+    by_r += left * log_ratio - np.log(to_now)
     by_alpha = r / alpha - (r + h.x) * (1 / to_now - left * (1 / to_now - 1 / to_last))
     by_a = psi_sum + left / a
-    by_b = psi_sum + special.psi(b + n) - special.psi(b) - left / _at_least_b(b, n)
+    by_b = psi_sum + (special.psi(b + counts) - special.psi(b))[at] - left / _at_least_b(b, n)
     return float(w @ value), np.array([w @ by_r, w @ by_alpha, w @ by_a, w @ by_b])
 
 
@@ -180,8 +186,15 @@ def _fit(kind: Kind, name: str, h: Histories) -> Fit:
     if not len(h):
         raise ValueError("There is no customer to fit the model on.")
     small, _ = h.grouped()
-    found = search(lambda p: log_likelihood(kind, p, small), ("r", "alpha", "a", "b"), _STARTS)
-    plain = search(lambda p: nbd_log_likelihood(p, small), ("r", "alpha"), [s[:2] for s in _STARTS])
+    part = thinned(small)
+    found = search(
+        lambda p: log_likelihood(kind, p, small),
+        ("r", "alpha", "a", "b"),
+        _STARTS,
+        coarse=(lambda p: log_likelihood(kind, p, part)) if len(part) < len(small) else None,
+    )
+    rate_only = [(found.params["r"], found.params["alpha"]), (1.0, 10.0)]
+    plain = search(lambda p: nbd_log_likelihood(p, small), ("r", "alpha"), rate_only)
     gain = found.log_likelihood - plain.log_likelihood
     vector = np.array(list(found.params.values()))
     certain = p_alive(kind, vector, small) > ALWAYS_ALIVE

@@ -103,6 +103,13 @@ class Histories:
         return Histories(x, t_x, age, np.full(len(x), np.nan), weights.astype(np.float64)), group
 
 
+def thinned(h: Histories, entries: int = 10_000) -> Histories:
+    """Return about ``entries`` of the entries, evenly chosen; for a first, coarse search."""
+    step = slice(None, None, max(1, len(h) // entries))
+    weights = None if h.weights is None else h.weights[step]
+    return Histories(h.x[step], h.t_x[step], h.T[step], h.m[step], weights)
+
+
 def histories_from_orders(
     customer: npt.ArrayLike, day: npt.ArrayLike, value: npt.ArrayLike, *, as_of: int
 ) -> tuple[IntArray, Histories]:

@@ -31,15 +31,23 @@ class Found:
 
 
 def search(
-    likelihood: Likelihood, names: Sequence[str], starts: Sequence[Sequence[float]]
+    likelihood: Likelihood,
+    names: Sequence[str],
+    starts: Sequence[Sequence[float]],
+    *,
+    coarse: Likelihood | None = None,
 ) -> Found:
     """Return the best of one L-BFGS-B search from each start, over the logarithms.
+
+    ``coarse``: the likelihood of a part of large data; it chooses the one start for all of them.
 
     >>> peak = lambda p: (-float((p[0] - 3) ** 2), np.array([-2 * (p[0] - 3)]))
     >>> found = search(peak, ["p"], [[1.], [10.]])
     >>> round(found.params["p"], 4), found.converged, found.bound_hits
     (3.0, True, ())
     """
+    if coarse is not None:
+        starts = [np.exp(_best(coarse, starts, PENALTY)[0]).tolist()]
     best, converged = _best(likelihood, starts, 0.0)
     hits = tuple(name for name, at in zip(names, best, strict=True) if abs(at) > BOUND - 1e-6)
     if hits:

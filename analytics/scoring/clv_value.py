@@ -100,8 +100,12 @@ def fit_gamma_gamma(h: Histories) -> ValueFit:
     if not len(x):
         raise ValueError("No customer has a repeat purchase of positive value.")
     mean = float(w @ m / w.sum())
+    part = slice(None, None, max(1, len(x) // 10_000))
     found = search(
-        lambda params: gamma_gamma_log_likelihood(params, x, m / mean, w), ("p", "q", "v"), _STARTS
+        lambda params: gamma_gamma_log_likelihood(params, x, m / mean, w),
+        ("p", "q", "v"),
+        _STARTS,
+        coarse=lambda params: gamma_gamma_log_likelihood(params, x[part], m[part] / mean, w[part]),
     )
     params = {**found.params, "v": found.params["v"] * mean}
     usable = params["q"] > 1 and len(x) >= 2
