@@ -25,10 +25,14 @@ class Scaling:
     taste_factor: float
 
     def points(self, rfm: Floats, taste: Floats) -> Floats:
-        """Return one float32 point per customer: [RFM | taste]."""
-        return np.hstack(
-            ((rfm - self.rfm_mean) * self.rfm_factor, (taste - self.taste_mean) * self.taste_factor)
-        ).astype(np.float32)
+        """Return one float32 point per customer: [RFM | taste].
+
+        A block without a share of the variance is left out: 128 columns of zeros would only cost.
+        """
+        blocks = [(rfm - self.rfm_mean) * self.rfm_factor] if self.rfm_factor.any() else []
+        if self.taste_factor:
+            blocks.append((taste - self.taste_mean) * self.taste_factor)
+        return np.hstack(blocks or [np.zeros((len(rfm), 1))]).astype(np.float32)
 
 
 def rfm_features(recency_days: Floats, frequency: Floats, monetary: Floats) -> Floats:

@@ -60,8 +60,8 @@ def _shares(codes: Codes, values: Floats, weights: Floats) -> tuple[float, float
     if spread <= 0:
         return 0.0, 0.0
     between = float((sums**2 / sizes[present]).sum()) - total * grand**2
-    eta = min(1.0, max(0.0, between / spread))
-    free = total - present.sum()
+    eta = float(min(1.0, max(0.0, between / spread)))
+    free = float(total - present.sum())
     return eta, float(1 - (1 - eta) * (total - 1) / free) if free > 0 else 0.0
 
 

@@ -64,7 +64,7 @@ def test_groups_are_numbered_from_the_largest():
     assert sizes == sorted(sizes, reverse=True)
 
 
-@given(st.floats(0, 1), st.integers(0, 99), st.floats(0.01, 100))
+@given(st.floats(0.01, 0.99), st.integers(0, 99), st.floats(0.01, 100))
 def test_blocks_share_the_variance_as_asked_whatever_their_units(share, seed, unit):
     _, _, rfm, vectors = made(seed, customers=60)
     points = fit_scaling(rfm, vectors * unit, taste_share=share).points(rfm, vectors * unit)
@@ -75,7 +75,22 @@ def test_blocks_share_the_variance_as_asked_whatever_their_units(share, seed, un
 def test_a_column_without_variance_says_nothing():
     rfm = np.column_stack((np.ones(5), np.arange(5.0), np.arange(5.0)))
     points = fit_scaling(rfm, np.zeros((5, 2)), taste_share=0.5).points(rfm, np.zeros((5, 2)))
-    assert not points[:, [0, 3, 4]].any()
+    assert points.shape == (5, 3)
+    assert not points[:, 0].any()
+    assert points[:, 1:].all(axis=1).sum() == 4
+
+
+@pytest.mark.parametrize(("share", "columns"), [(0.0, 3), (0.5, 19), (1.0, 16)])
+def test_a_block_without_a_share_costs_no_columns(share, columns):
+    _, _, rfm, vectors = made(customers=60)
+    points = fit_scaling(rfm, vectors, taste_share=share).points(rfm, vectors)
+    assert points.shape == (60, columns)
+    assert points.var(axis=0).sum() == pytest.approx(1, abs=1e-4)
+
+
+def test_customers_who_are_all_alike_are_all_at_the_same_place():
+    alike, nothing = np.ones((4, 3)), np.zeros((4, 2))
+    assert not fit_scaling(alike, nothing, taste_share=0.5).points(alike, nothing).any()
 
 
 def test_a_missing_value_is_refused():
