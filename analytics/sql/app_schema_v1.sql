@@ -266,7 +266,10 @@ as $$
     full join sold as s on b.product_id = s.product_id
     inner join crm.products as p on coalesce(b.product_id, s.product_id) = p.product_id
     order by revenue desc, purchases desc, views desc, p.product_id
-    limit least(greatest(coalesce($3, 10), 1), 1000)
+    -- Looked at before any row is: a period too long is refused also where nothing was sold.
+    limit case
+        when app_schema.check_period($1, $2) then least(greatest(coalesce($3, 10), 1), 1000)
+    end
 $$;
 
 comment on function app_schema.get_top_products is
