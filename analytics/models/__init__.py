@@ -1,5 +1,10 @@
 from analytics.models.dashboards import RevenueByMonth, RfmGrid, SegmentSummary
 from analytics.models.rfm import CurrentRfmScore, RfmMovement, RfmRun, RfmScore
+from analytics.models.saved_segments import (
+    SavedSegment,
+    SavedSegmentExport,
+    SavedSegmentMember,
+)
 from analytics.models.segments import Segment, SegmentCell
 from analytics.models.signal_reports import (
     CustomerSignalsByDay,
@@ -20,6 +25,9 @@ __all__ = [
     "RfmMovement",
     "RfmRun",
     "RfmScore",
+    "SavedSegment",
+    "SavedSegmentExport",
+    "SavedSegmentMember",
     "SearchWord",
     "Segment",
     "SegmentCell",
