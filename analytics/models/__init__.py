@@ -1,4 +1,5 @@
 from analytics.models.dashboards import RevenueByMonth, RfmGrid, SegmentSummary
+from analytics.models.metrics import CurrentCustomerMetrics, CustomerMetrics, MetricsRun
 from analytics.models.rfm import CurrentRfmScore, RfmMovement, RfmRun, RfmScore
 from analytics.models.saved_segments import (
     SavedSegment,
@@ -16,8 +17,11 @@ from analytics.models.signal_types import SignalType
 from analytics.models.signals import QuarantinedEvent, RawEvent, Signal, SignalReceipt
 
 __all__ = [
+    "CurrentCustomerMetrics",
     "CurrentRfmScore",
+    "CustomerMetrics",
     "CustomerSignalsByDay",
+    "MetricsRun",
     "QuarantinedEvent",
     "RawEvent",
     "RevenueByMonth",

@@ -1,0 +1,2 @@
+drop view analytics_currentcustomermetrics;
+drop table analytics_customermetrics;
