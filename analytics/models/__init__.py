@@ -6,6 +6,13 @@ from analytics.models.saved_segments import (
     SavedSegmentExport,
     SavedSegmentMember,
 )
+from analytics.models.segmentations import (
+    CurrentCluster,
+    Segmentation,
+    SegmentationCluster,
+    SegmentationComparison,
+    SegmentationMember,
+)
 from analytics.models.segments import Segment, SegmentCell
 from analytics.models.signal_reports import (
     CustomerSignalsByDay,
@@ -17,6 +24,7 @@ from analytics.models.signal_types import SignalType
 from analytics.models.signals import QuarantinedEvent, RawEvent, Signal, SignalReceipt
 
 __all__ = [
+    "CurrentCluster",
     "CurrentCustomerMetrics",
     "CurrentRfmScore",
     "CustomerMetrics",
@@ -36,6 +44,10 @@ __all__ = [
     "Segment",
     "SegmentCell",
     "SegmentSummary",
+    "Segmentation",
+    "SegmentationCluster",
+    "SegmentationComparison",
+    "SegmentationMember",
     "Signal",
     "SignalReceipt",
     "SignalScore",

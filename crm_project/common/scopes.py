@@ -17,6 +17,8 @@ SCOPES: dict[str, str] = {
     "contacts:write": "Record contacts with customers.",
     "rfm:read": "Read RFM scores, segments and runs.",
     "rfm:write": "Start a new scoring of all customers.",
+    "segments:read": "Read segmentations, their members and comparisons, and saved segments.",
+    "segments:write": "Group customers anew, compare segmentations, rename and save segments.",
     "imports:read": "Read import batches and their refused lines.",
     "imports:write": "Upload, confirm and cancel imports.",
     "jobs:read": "Read the progress of jobs started by the same user.",

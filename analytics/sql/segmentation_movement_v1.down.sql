@@ -1,0 +1,1 @@
+drop function analytics_segmentation_movement(integer, integer);

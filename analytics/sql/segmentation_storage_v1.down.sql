@@ -1,0 +1,2 @@
+drop view analytics_currentcluster;
+drop table analytics_segmentationmember;
