@@ -198,7 +198,10 @@ UNFOLD: dict[str, Any] = {
     "SHOW_BACK_BUTTON": True,
     "DASHBOARD_CALLBACK": "analytics.admin.dashboard.dashboard",
     "ENVIRONMENT": "crm_project.unfold.environment",
-    "STYLES": [lambda request: static("crm/admin.css")],
+    "STYLES": [
+        lambda request: static("crm/admin.css"),
+        lambda request: static("crm/charts.css"),
+    ],
     "COMMAND": {"search_callback": "analytics.admin.palette.search", "show_history": False},
     "SIDEBAR": {
         "show_search": False,

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from analytics.admin import chart
 from analytics.selectors.signal_queue import Consumer, MinuteCounts, QueueStats
 from crm_project.common import formats
+from crm_project.common.charts import columns as chart
 
 LONG_WAIT_SECONDS = 60
 NEARLY_FULL = 80

@@ -10,7 +10,6 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from analytics.admin import chart
 from analytics.admin.signal_marks import types_by_name
 from analytics.admin.timeline_shown import timeline_page
 from analytics.models import Signal, SignalScore
@@ -20,6 +19,7 @@ from analytics.selectors.signal_scores import LiveScore, live_score
 from crm_project.common import formats
 from crm_project.common.admin import TemplateTab
 from crm_project.common.admin.theme import RadioFilter
+from crm_project.common.charts import columns as chart
 from crm_project.common.registry import Column, Kpi, customer_page
 
 PERMISSION = "analytics.view_signal"

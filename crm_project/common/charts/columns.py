@@ -3,6 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from crm_project.common.charts.scale import short
+
+__all__ = ["HEIGHT", "WIDTH", "Axis", "area", "axis_for", "bars", "line", "short"]
+
 WIDTH, HEIGHT = 600, 100
 """The drawing's own units; the page stretches it."""
 
@@ -100,15 +104,3 @@ def _points(values: Sequence[int | None], axis: Axis) -> list[tuple[float, float
 
 def _height(axis: Axis) -> Callable[[int], float]:
     return lambda value: HEIGHT - HEIGHT * min(value, axis.top) / axis.top
-
-
-def short(number: float) -> str:
-    """Return a number for an axis or a tile.
-
-    >>> [short(value) for value in (0, 999, 1_250, 40_000, 2_000_000)]
-    ['0', '999', '1.25k', '40k', '2M']
-    """
-    for size, unit in ((1_000_000, "M"), (1_000, "k")):
-        if number >= size:
-            return f"{number / size:.3g}{unit}"
-    return f"{number:.3g}"
