@@ -1,5 +1,6 @@
 from analytics.models.dashboards import RevenueByMonth, RfmGrid, SegmentSummary
 from analytics.models.metrics import CurrentCustomerMetrics, CustomerMetrics, MetricsRun
+from analytics.models.profiles import CustomerProfile
 from analytics.models.rfm import CurrentRfmScore, RfmMovement, RfmRun, RfmScore
 from analytics.models.saved_segments import (
     SavedSegment,
@@ -28,6 +29,7 @@ __all__ = [
     "CurrentCustomerMetrics",
     "CurrentRfmScore",
     "CustomerMetrics",
+    "CustomerProfile",
     "CustomerSignalsByDay",
     "MetricsRun",
     "QuarantinedEvent",

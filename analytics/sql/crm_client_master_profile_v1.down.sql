@@ -1,0 +1,1 @@
+drop view crm.client_master_profile;

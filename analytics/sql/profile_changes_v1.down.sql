@@ -1,0 +1,18 @@
+drop trigger profile_truncate on public.analytics_customerprofile;
+drop trigger profile_delete on public.customers_customer;
+drop trigger profile_update on public.customers_customer;
+drop trigger profile_update on public.orders_product;
+drop trigger profile_truncate on public.orders_orderitem;
+drop trigger profile_delete on public.orders_orderitem;
+drop trigger profile_update on public.orders_orderitem;
+drop trigger profile_insert on public.orders_orderitem;
+drop trigger profile_truncate on public.orders_order;
+drop trigger profile_delete on public.orders_order;
+drop trigger profile_update on public.orders_order;
+drop trigger profile_insert on public.orders_order;
+drop function crm_private.profile_all_changed();
+drop function crm_private.profile_customers_changed();
+drop function crm_private.profile_tastes_changed();
+drop function crm_private.profile_lines_changed();
+drop function crm_private.profile_orders_changed();
+drop table crm_private.profile_change;

@@ -1,0 +1,1 @@
+drop function crm_private.profile_rows(bigint[], timestamptz, text);
