@@ -10,9 +10,12 @@ class AnalyticsConfig(AppConfig):
         # Imported here: models exist only once all apps are loaded.
         from analytics import checks as checks  # noqa: PLC0415
         from analytics import jobs, receivers  # noqa: PLC0415
+        from analytics.services import pipeline_steps  # noqa: PLC0415
         from crm_project.common.jobs import register  # noqa: PLC0415
 
+        register("score", jobs.score_job, label="Score (whole pipeline)")
         register("score_rfm", jobs.score_rfm_job, label="Score customers (RFM)")
         register("replay_quarantine", jobs.replay_quarantine_job, label="Replay quarantine")
         register("discard_quarantine", jobs.discard_quarantine_job, label="Discard quarantine")
+        pipeline_steps.register_steps()
         post_migrate.connect(receivers.set_up, sender=self)

@@ -5,8 +5,10 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from analytics.services import signal_replay
+from analytics.models import PipelineRun
+from analytics.services import pipeline, signal_replay
 from analytics.services.rfm import score_rfm
+from crm_project.common.exceptions import CrmError
 from crm_project.common.jobs import JobContext
 
 
@@ -21,6 +23,33 @@ def score_rfm_job(context: JobContext) -> dict[str, Any]:
         progress=context.progress,
     )
     return {"run_id": run.pk, "as_of": run.as_of.isoformat(), "scored": run.scored}
+
+
+def score_job(context: JobContext) -> dict[str, Any]:
+    """Run the pipeline, or resume it. A job whose worker died goes on with the run it began."""
+    params = context.params
+    common: dict[str, Any] = {
+        "user": context.job.created_by,
+        "job": context.job,
+        "progress": context.progress,
+    }
+    begun = PipelineRun.objects.filter(job=context.job).order_by("-id").first()
+    if begun is not None or params.get("resume"):
+        run_id = begun.pk if begun else params.get("run_id")
+        run = pipeline.resume_pipeline(run_id=run_id, **common)
+    elif params.get("nightly"):
+        run = pipeline.run_or_resume(origin=PipelineRun.Origin.SCHEDULE, **common)
+    else:
+        run = pipeline.run_pipeline(
+            as_of=date.fromisoformat(params["as_of"]) if params.get("as_of") else None,
+            only=params.get("steps") or (),
+            start_at=params.get("from_step") or "",
+            origin=params.get("origin") or PipelineRun.Origin.API,
+            **common,
+        )
+    if run.status != PipelineRun.Status.SUCCEEDED:
+        raise CrmError(f"Run {run.pk} as of {run.as_of:%Y-%m-%d}: {run.error}")
+    return {"run_id": run.pk, "as_of": run.as_of.isoformat(), "status": run.status}
 
 
 def replay_quarantine_job(context: JobContext) -> dict[str, Any]:

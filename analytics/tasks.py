@@ -6,6 +6,14 @@ from django.utils import timezone
 
 from analytics.services import dashboards, rfm, signal_partitions, signal_reports
 from crm_project.common.exceptions import ConflictError
+from crm_project.common.services.jobs import create_job
+from crm_project.common.tasks import enqueue
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=30, max_retries=5)
+def score_nightly() -> None:
+    """Have the whole pipeline run as a job: people see its progress, and a dead one is resumed."""
+    enqueue(create_job(kind="score", params={"nightly": True}))
 
 
 @shared_task(
@@ -15,7 +23,7 @@ from crm_project.common.exceptions import ConflictError
     max_retries=5,
 )
 def score_rfm_nightly() -> None:
-    """Score all customers as of today."""
+    """Score all customers as of today: RFM alone, for schedules that staff made their own."""
     rfm.score_rfm()
 
 

@@ -1,3 +1,4 @@
+from analytics.api.pipeline import PipelineRunViewSet
 from analytics.api.quarantine import QuarantineViewSet
 from analytics.api.queue import QueueViewSet
 from analytics.api.receipts import ReceiptViewSet
@@ -13,6 +14,7 @@ router = CrmRouter()
 # First, or "runs" would be taken for a customer's code.
 router.register("rfm/runs", RunViewSet, basename="rfm-run")
 router.register("rfm", RfmViewSet, basename="rfm")
+router.register("pipeline-runs", PipelineRunViewSet, basename="pipeline-run")
 router.register("signals", SignalViewSet, basename="signal")
 router.register("signal-scores", SignalScoreViewSet, basename="signal-score")
 router.register("queue", QueueViewSet, basename="queue")

@@ -96,6 +96,7 @@ def test_every_route_is_described(description):
         *("customer-timeline-list", "search-list", "signal-batch", "event-list"),
         *(f"segment-{kind}" for kind in ("batch", "import", *KINDS)),
         *("contact-list", "contact-detail", "contact-batch", "campaign-list", "campaign-detail"),
+        *("pipeline-run-list", "pipeline-run-detail"),
         *("rfm-by-segment", "rfm-calculate", "rfm-statistics", "job-list", "job-detail"),
     }
     assert len(described) == len(names)

@@ -29,7 +29,7 @@ def record(name: str, *, as_of: datetime | None = None) -> Iterator[RefreshState
     try:
         yield state
     except Exception as error:
-        state.error = _in_words(error)
+        state.error = in_words(error)
         raise
     except BaseException:
         state.error = "It was interrupted."
@@ -48,7 +48,8 @@ def _note_interrupted(name: str) -> None:
     left.update(error="Its process was killed.")
 
 
-def _in_words(error: Exception) -> str:
+def in_words(error: Exception) -> str:
+    """Say what went wrong: our own errors as they are, others without their insides."""
     if isinstance(error, CrmError):
         return str(error)
     return f"It failed unexpectedly ({type(error).__name__}); the log of that time says more."

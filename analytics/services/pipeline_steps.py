@@ -1,0 +1,198 @@
+"""Steps 1 to 7 of the pipeline: each one call of the service that does it."""
+
+from typing import Any
+
+from django.utils.module_loading import import_string
+
+from analytics.models import RfmRun
+from analytics.services.dashboards import record_movement, refresh_dashboards
+from analytics.services.pipeline_registry import (
+    Step,
+    StepContext,
+    StepNotNeededError,
+    StepResult,
+    register,
+)
+from analytics.services.rfm import score_rfm
+from analytics.services.rfm_steps import end_of
+from crm_project.common.exceptions import CrmError
+from crm_project.common.selectors.estimates import estimated_rows
+from crm_project.common.services import refresh
+from orders.services.totals import check_totals
+
+ORDERS_AT_ONCE = 5_000_000
+"""From so many orders on, a night checks the totals of a seventh of the customers."""
+
+DAYS = 7
+
+
+def totals(context: StepContext) -> StepResult:
+    """Check that the kept totals agree with the orders; in a week all of them, where many."""
+    parts = DAYS if estimated_rows("orders_order") >= ORDERS_AT_ONCE else 1
+    with refresh.record("totals", as_of=end_of(context.as_of)) as state:
+        found = check_totals(part=context.as_of.toordinal() % parts + 1, parts=parts)
+        state.rows = found.customers
+    return StepResult(rows=found.customers, words=found.words)
+
+
+def rfm(context: StepContext) -> StepResult:
+    run = score_rfm(
+        as_of=context.as_of,
+        make_current=context.make_current,
+        refresh_views=False,
+        user=context.user,
+        progress=context.progress,
+    )
+    return StepResult(
+        rows=run.scored, words=f"{run.scored:,} customers scored, {run.prospects:,} prospects."
+    )
+
+
+def movement(context: StepContext) -> StepResult:
+    """Compare with the newest run of an earlier day; for the present, refresh the dashboard too."""
+    newer = RfmRun.objects.kept().filter(as_of=context.as_of).order_by("-id").first()
+    if newer is None:
+        raise CrmError(f"There are no RFM scores as of {context.as_of:%Y-%m-%d}.")
+    if context.make_current:
+        refresh_dashboards()
+    earlier = RfmRun.objects.kept().filter(as_of__lt=context.as_of)
+    older = earlier.order_by("-as_of", "-id").first()
+    if older is None:
+        raise StepNotNeededError("There is no run of an earlier day to compare with.")
+    rows = record_movement(older=older, newer=newer)
+    return StepResult(rows=rows, words=f"Compared with {older.as_of:%Y-%m-%d}.")
+
+
+def profiles(context: StepContext) -> StepResult:
+    _only_now(context, "Profiles")
+    found = _service("profiles.refresh_profiles")(as_of=context.as_of, progress=context.progress)
+    return StepResult(rows=found.customers)
+
+
+def metrics(context: StepContext) -> StepResult:
+    run = _service("metrics.score_metrics")(
+        as_of=context.as_of,
+        make_current=context.make_current,
+        user=context.user,
+        progress=context.progress,
+    )
+    return StepResult(words=str(run))
+
+
+def embeddings(context: StepContext) -> StepResult:
+    _only_now(context, "Embeddings")
+    found = _service("embeddings.embed_customers")(all=True, progress=context.progress)
+    return StepResult(words=str(found))
+
+
+def segmentations(context: StepContext) -> StepResult:
+    found = _service("segmentations.build")(as_of=context.as_of, progress=context.progress)
+    return StepResult(words=str(found))
+
+
+def comparison(context: StepContext) -> StepResult:
+    found = _service("segmentations.compare")(progress=context.progress)
+    return StepResult(words=str(found))
+
+
+def saved_segments(context: StepContext) -> StepResult:
+    _only_now(context, "Saved segments")
+    found = _service("saved_segments.rebuild_saved_segments")(progress=context.progress)
+    return StepResult(words=str(found))
+
+
+def _only_now(context: StepContext, what: str) -> None:
+    if not context.make_current:
+        raise StepNotNeededError(f"{what} describe the present only; this is a day of the past.")
+
+
+def _service(path: str) -> Any:
+    try:
+        return import_string(f"analytics.services.{path}")
+    except ImportError:
+        raise CrmError("This step is not installed.") from None
+
+
+STEPS = (
+    Step("totals", "Totals", 10, totals, reads=("orders",), what="Sales and returns by customer"),
+    Step(
+        "rfm",
+        "RFM scores",
+        20,
+        rfm,
+        needs=("totals",),
+        reads=("orders", "customers", "segments"),
+        what="Scores and segments by recency, frequency and money",
+        page="analytics_rfmrun_changelist",
+    ),
+    Step(
+        "movement",
+        "Movement",
+        30,
+        movement,
+        needs=("rfm",),
+        what="Who changed their segment, and the dashboard",
+        page="analytics_movement",
+    ),
+    Step(
+        "profiles",
+        "Profiles",
+        40,
+        profiles,
+        needs=("totals",),
+        reads=("orders", "customers", "products"),
+        what="Taste and rhythm of each customer",
+    ),
+    Step(
+        "metrics",
+        "Predictions",
+        50,
+        metrics,
+        needs=("totals",),
+        reads=("orders", "customers"),
+        what="Lifetime value, churn and the next purchase",
+    ),
+    Step(
+        "embeddings",
+        "Embeddings",
+        60,
+        embeddings,
+        needs=("profiles",),
+        reads=("products",),
+        what="Similar customers",
+    ),
+    Step(
+        "segmentations",
+        "Segmentations",
+        70,
+        segmentations,
+        needs=("rfm", "embeddings"),
+        uses=("profiles",),
+        what="Groups by behaviour and taste",
+    ),
+    Step(
+        "comparison",
+        "Comparison",
+        80,
+        comparison,
+        needs=("segmentations",),
+        reads=("orders",),
+        what="Which segmentation to believe",
+    ),
+    Step(
+        "saved segments",
+        "Saved segments",
+        90,
+        saved_segments,
+        needs=("rfm", "profiles"),
+        uses=("metrics", "segmentations"),
+        repeat=True,
+        what="Members of the segments that staff saved",
+    ),
+)
+
+
+def register_steps() -> None:
+    """Register what analytics provides; called once, when the app is ready."""
+    for step in STEPS:
+        register(step)
