@@ -17,13 +17,10 @@ SCOPES: dict[str, str] = {
     "contacts:write": "Record contacts with customers.",
     "rfm:read": "Read RFM scores, segments and runs.",
     "rfm:write": "Start a new scoring of all customers.",
-<<<<<<< HEAD
     "segments:read": "Read segmentations, their members and comparisons, and saved segments.",
     "segments:write": "Group customers anew, compare segmentations, rename and save segments.",
-=======
     "pipeline:read": "Read runs of the scoring pipeline.",
     "pipeline:write": "Start and resume runs of the scoring pipeline.",
->>>>>>> 210948f (Run the scoring as one pipeline: ordered, recorded, resumable, one at a time)
     "imports:read": "Read import batches and their refused lines.",
     "imports:write": "Upload, confirm and cancel imports.",
     "jobs:read": "Read the progress of jobs started by the same user.",

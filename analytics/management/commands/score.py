@@ -39,7 +39,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--resume",
             action="store_true",
-            help="Do what the newest run left undone. Done steps stay if nothing they read changed.",
+            help="Do what the newest run left undone; done steps stay unless their inputs changed.",
         )
         parser.add_argument("--json", action="store_true", help="Print the run as JSON.")
         parser.add_argument("--quiet", action="store_true", help="Print nothing but errors.")
