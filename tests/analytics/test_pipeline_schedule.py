@@ -8,7 +8,7 @@ from django.apps import apps
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
 first = importlib.import_module("crm_project.common.migrations.0004_schedules")
-migration = importlib.import_module("analytics.migrations.0017_pipeline_schedule")
+migration = importlib.import_module("analytics.migrations.0018_pipeline_schedule")
 
 pytestmark = pytest.mark.django_db
 

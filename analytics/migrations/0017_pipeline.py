@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("analytics", "0015_segmentations"),
+        ("analytics", "0016_profiles"),
         ("common", "0005_stored_responses"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

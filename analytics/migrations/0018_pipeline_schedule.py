@@ -72,7 +72,7 @@ def restore(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("analytics", "0016_pipeline"),
+        ("analytics", "0017_pipeline"),
         ("common", "0004_schedules"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),
     ]
