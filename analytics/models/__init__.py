@@ -1,7 +1,7 @@
 from analytics.models.dashboards import RevenueByMonth, RfmGrid, SegmentSummary
 from analytics.models.metrics import CurrentCustomerMetrics, CustomerMetrics, MetricsRun
-from analytics.models.profiles import CustomerProfile
 from analytics.models.pipeline import PipelineRun, PipelineStep
+from analytics.models.profiles import CustomerProfile
 from analytics.models.rfm import CurrentRfmScore, RfmMovement, RfmRun, RfmScore
 from analytics.models.saved_segments import (
     SavedSegment,
