@@ -214,6 +214,20 @@ CRM_WEB_THREADS = env.int("CRM_WEB_THREADS", default=8)
 CRM_SIGNAL_RETENTION_MONTHS = env.int("CRM_SIGNAL_RETENTION_MONTHS", default=0)
 CRM_RAW_EVENT_RETENTION_MONTHS = env.int("CRM_RAW_EVENT_RETENTION_MONTHS", default=0)
 
+# --- Embeddings: texts of customers' taste as vectors ----------------------------------------
+
+CRM_EMBEDDING_PROVIDER = env.str("CRM_EMBEDDING_PROVIDER", default="local")
+CRM_EMBEDDING_MODEL = env.str("CRM_EMBEDDING_MODEL", default="")
+CRM_EMBEDDING_DIMENSIONS = env.int("CRM_EMBEDDING_DIMENSIONS", default=128)
+CRM_EMBEDDING_BASE_URL = env.str("CRM_EMBEDDING_BASE_URL", default="https://api.openai.com/v1")
+CRM_EMBEDDING_API_KEY = env.str("CRM_EMBEDDING_API_KEY", default="")
+# Not every service knows the parameter "dimensions".
+CRM_EMBEDDING_SEND_DIMENSIONS = env.bool("CRM_EMBEDDING_SEND_DIMENSIONS", default=True)
+CRM_EMBEDDING_BATCH = env.int("CRM_EMBEDDING_BATCH", default=50)
+CRM_EMBEDDING_TIMEOUT = env.float("CRM_EMBEDDING_TIMEOUT", default=30.0)
+# For the estimate only, in the currency of the service. Empty: not known.
+CRM_EMBEDDING_PRICE_PER_MILLION = env.str("CRM_EMBEDDING_PRICE_PER_MILLION", default="")
+
 # --- People and their sessions --------------------------------------------------------------
 
 AUTH_USER_MODEL = "common.User"

@@ -1,4 +1,5 @@
 from analytics.models.dashboards import RevenueByMonth, RfmGrid, SegmentSummary
+from analytics.models.embeddings import CustomerEmbedding, EmbeddingModel, ProductEmbedding
 from analytics.models.metrics import CurrentCustomerMetrics, CustomerMetrics, MetricsRun
 from analytics.models.pipeline import PipelineRun, PipelineStep
 from analytics.models.profiles import CustomerProfile
@@ -29,12 +30,15 @@ __all__ = [
     "CurrentCluster",
     "CurrentCustomerMetrics",
     "CurrentRfmScore",
+    "CustomerEmbedding",
     "CustomerMetrics",
     "CustomerProfile",
     "CustomerSignalsByDay",
+    "EmbeddingModel",
     "MetricsRun",
     "PipelineRun",
     "PipelineStep",
+    "ProductEmbedding",
     "QuarantinedEvent",
     "RawEvent",
     "RevenueByMonth",
