@@ -1,0 +1,305 @@
+"""Rows of vectors, in sets: who is new, whose text has changed, what waits, what was made.
+
+The same SQL serves customers and products. Each function is one transaction at most, so that what
+was made (and perhaps paid for) is kept when the process dies.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, LiteralString
+
+import numpy as np
+from django.db import connection, transaction
+from psycopg import sql
+
+from analytics.embeddings.base import Vectors
+from analytics.embeddings.rows import packed_rows
+from analytics.models import EmbeddingModel
+from analytics.scoring.profile_text import TEMPLATE, ProfileText
+from analytics.selectors.embedding_texts import product_texts, texts_of
+
+CHUNK = 5_000
+FIRST_PAUSE = timedelta(minutes=5)
+LONGEST_PAUSE = timedelta(days=1)
+"""After a failure a row waits; each further one doubles the wait, up to a day."""
+
+WORDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is embedded: its table, its key, where its data say when they changed, its texts.
+
+    ``source`` gives rows (key, changed_at, embeddable) of everything that could be embedded.
+    """
+
+    name: str
+    table: LiteralString
+    key: LiteralString
+    source: LiteralString
+    texts: Callable[[Sequence[int]], Mapping[int, ProfileText]]
+
+
+CUSTOMERS = Subject(
+    "customers",
+    "analytics_customerembedding",
+    "customer_id",
+    """
+    select c.id as key, p.refreshed_at as changed_at
+    from customers_customer as c
+    left join analytics_customerprofile as p on p.customer_id = c.id
+    where c.status = 'active' and not c.is_test
+    """,
+    texts_of,
+)
+PRODUCTS = Subject(
+    "products",
+    "analytics_productembedding",
+    "product_id",
+    """
+    select id as key, updated_at as changed_at
+    from orders_product
+    where kind = 'product'
+    """,
+    product_texts,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One row of the queue; ``changed_at`` is when its data were last written."""
+
+    key: int
+    changed_at: datetime | None
+    attempts: int
+
+
+def survey(subject: Subject, model: EmbeddingModel) -> int:
+    """Note who is new, gone, or has another text than the one embedded. Returns how many wait anew.
+
+    Texts are written only for rows whose data were written since they were last looked at.
+    """
+    with transaction.atomic():
+        _run(subject, _GONE, model)
+        found = _run(subject, _NEW, model)
+        found += _run(subject, _OTHER_TEMPLATE, model, template=TEMPLATE)
+    after = 0
+    while rows := _changed(subject, model, after=after):
+        after = rows[-1][0]
+        found += _note_changes(subject, model, rows)
+    return found
+
+
+def waiting(subject: Subject, model: EmbeddingModel, *, after: int, most: int) -> list[Waiting]:
+    """Return the next rows that want a vector, in the order of their keys."""
+    with connection.cursor() as cursor:
+        values = {"model": model.pk, "after": after, "most": most}
+        cursor.execute(_composed(subject, _QUEUE), values)
+        return [Waiting(*row) for row in cursor.fetchall()]
+
+
+def unsurveyed(subject: Subject, model: EmbeddingModel | None) -> int:
+    """Estimate, without writing, how many a run would embed; without a model: all there are.
+
+    Rows whose data were written since count as changed, whatever their text says.
+    """
+    with connection.cursor() as cursor:
+        values = {"model": None if model is None else model.pk}
+        cursor.execute(_composed(subject, _UNSURVEYED), values)
+        return int(cursor.fetchone()[0])
+
+
+def how_many_wait(subject: Subject, model: EmbeddingModel) -> int:
+    """Count the rows that want a vector now."""
+    with connection.cursor() as cursor:
+        cursor.execute(_composed(subject, _COUNT), {"model": model.pk})
+        return int(cursor.fetchone()[0])
+
+
+def write(
+    subject: Subject,
+    model: EmbeddingModel,
+    rows: Sequence[Waiting],
+    texts: Mapping[int, ProfileText],
+    vectors: Vectors,
+) -> tuple[int, int]:
+    """Store the vectors of these rows; zeros mean that nothing can be said. Returns both counts."""
+    told: list[bool] = np.any(vectors, axis=1).tolist()
+    ids = [row.key for row in rows]
+    sha = [texts[row.key].sha256 for row in rows]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("create temp table embedding_batch (key bigint, sha text, vector vector)")
+        with cursor.copy("copy embedding_batch from stdin (format binary)") as copy:
+            copy.write(packed_rows(ids, sha, vectors))
+        values: dict[str, Any] = {
+            "model": model.pk,
+            "template": TEMPLATE,
+            "told": [key for key, one in zip(ids, told, strict=True) if one],
+            "keys": ids,
+            "changed": [row.changed_at for row in rows],
+        }
+        cursor.execute(_composed(subject, _WRITE), values)
+        cursor.execute("drop table embedding_batch")
+    done = sum(told)
+    return done, len(rows) - done
+
+
+def write_failed(
+    subject: Subject, model: EmbeddingModel, rows: Sequence[Waiting], *, why: str
+) -> None:
+    """Keep in words why these rows got no vector, and when they are tried again."""
+    values: dict[str, Any] = {
+        "model": model.pk,
+        "keys": [row.key for row in rows],
+        "why": why[:WORDS],
+        "first": FIRST_PAUSE,
+        "longest": LONGEST_PAUSE,
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_composed(subject, _FAILED), values)
+
+
+def _run(subject: Subject, statement: LiteralString, model: EmbeddingModel, **values: Any) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_composed(subject, statement), {"model": model.pk, **values})
+        return int(cursor.rowcount)
+
+
+def _composed(subject: Subject, statement: LiteralString) -> sql.Composed:
+    return sql.SQL(statement).format(
+        table=sql.SQL(subject.table), key=sql.SQL(subject.key), source=sql.SQL(subject.source)
+    )
+
+
+def _changed(
+    subject: Subject, model: EmbeddingModel, *, after: int
+) -> list[tuple[int, datetime | None, str]]:
+    with connection.cursor() as cursor:
+        values = {"model": model.pk, "after": after, "most": CHUNK}
+        cursor.execute(_composed(subject, _CHANGED), values)
+        return list(cursor.fetchall())
+
+
+def _note_changes(
+    subject: Subject, model: EmbeddingModel, rows: Sequence[tuple[int, datetime | None, str]]
+) -> int:
+    texts = subject.texts([key for key, _, _ in rows])
+    same = [(key, at) for key, at, sha in rows if texts[key].sha256 == sha]
+    other = [key for key, _, sha in rows if texts[key].sha256 != sha]
+    values = {
+        "same": [key for key, _ in same],
+        "seen": [at for _, at in same],
+        "other": other,
+    }
+    with transaction.atomic():
+        _run(subject, _SEEN, model, **values)
+        _run(subject, _STALE, model, **values)
+    return len(other)
+
+
+def batches(rows: Sequence[Waiting], size: int) -> Iterator[Sequence[Waiting]]:
+    """Cut rows into batches; one that failed before goes alone, lest it spoil its neighbours."""
+    fresh = [row for row in rows if row.attempts == 0]
+    for start in range(0, len(fresh), size):
+        yield fresh[start : start + size]
+    for row in rows:
+        if row.attempts:
+            yield [row]
+
+
+_GONE = """
+    delete from {table} as e
+    where e.model_id = %(model)s and not exists (select from ({source}) as s where s.key = e.{key})
+"""
+
+_NEW = """
+    insert into {table} ({key}, model_id, status)
+    select s.key, %(model)s, 'pending' from ({source}) as s
+    where not exists (select from {table} as e where e.{key} = s.key and e.model_id = %(model)s)
+    on conflict do nothing
+"""
+
+_OTHER_TEMPLATE = """
+    update {table} as e set status = case e.status when 'empty' then 'pending' else 'stale' end
+    where
+        e.model_id = %(model)s and e.status in ('done', 'empty')
+        and e.template_version <> %(template)s
+"""
+
+_CHANGED = """
+    select e.{key}, s.changed_at, e.text_sha256
+    from {table} as e inner join ({source}) as s on s.key = e.{key}
+    where
+        e.model_id = %(model)s and e.status in ('done', 'empty')
+        and s.changed_at is distinct from e.checked_at and e.{key} > %(after)s
+    order by e.{key} limit %(most)s
+"""
+
+_SEEN = """
+    update {table} as e set checked_at = s.at
+    from unnest(%(same)s::bigint[], %(seen)s::timestamptz[]) as s (key, at)
+    where e.model_id = %(model)s and e.{key} = s.key
+"""
+
+_STALE = """
+    update {table} as e set status = case e.status when 'empty' then 'pending' else 'stale' end
+    where
+        e.model_id = %(model)s and e.{key} = any(%(other)s::bigint[])
+        and e.status in ('done', 'empty')
+"""
+
+_QUEUE = """
+    select e.{key}, s.changed_at, e.attempts
+    from {table} as e inner join ({source}) as s on s.key = e.{key}
+    where
+        e.model_id = %(model)s and e.{key} > %(after)s
+        and (e.status in ('pending', 'stale') or (e.status = 'failed' and e.next_try_at <= now()))
+    order by e.{key} limit %(most)s
+"""
+
+_UNSURVEYED = """
+    select count(*)
+    from ({source}) as s
+    left join {table} as e on e.{key} = s.key and e.model_id = %(model)s
+    where
+        e.status is null or e.status in ('pending', 'stale')
+        or (e.status = 'failed' and e.next_try_at <= now())
+        or s.changed_at is distinct from e.checked_at
+"""
+
+_COUNT = """
+    select count(*) from {table} as e
+    where
+        e.model_id = %(model)s
+        and (e.status in ('pending', 'stale') or (e.status = 'failed' and e.next_try_at <= now()))
+"""
+
+_WRITE = """
+    update {table} as e set
+        status = case when b.told then 'done' else 'empty' end,
+        vector = case when b.told then b.vector end,
+        embedded_at = case when b.told then now() end,
+        text_sha256 = b.sha,
+        template_version = %(template)s,
+        checked_at = b.changed,
+        error = '',
+        attempts = 0,
+        next_try_at = null
+    from (
+        select batch.key, batch.sha, batch.vector, r.changed, batch.key = any(%(told)s) as told
+        from embedding_batch as batch
+        inner join unnest(%(keys)s::bigint[], %(changed)s::timestamptz[]) as r (key, changed)
+            on batch.key = r.key
+    ) as b
+    where e.model_id = %(model)s and e.{key} = b.key
+"""
+
+_FAILED = """
+    update {table} as e set
+        status = 'failed',
+        error = %(why)s,
+        attempts = least(e.attempts + 1, 30000),
+        next_try_at = now() + least(%(longest)s, %(first)s * power(2, least(e.attempts, 20)))
+    where e.model_id = %(model)s and e.{key} = any(%(keys)s::bigint[])
+"""
