@@ -110,6 +110,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ],
         ),
         (
+            "Predictions",
+            [
+                _list("Metrics runs", "query_stats", "analytics.metricsrun"),
+            ],
+        ),
+        (
             "Signals",
             [
                 _list("Signals", "sensors", "analytics.signal", active=_at("analytics_signal")),

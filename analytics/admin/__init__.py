@@ -1,6 +1,7 @@
 from analytics.admin import (
     customer_scores,
     filters,
+    metrics_runs,
     quarantine,
     raw_events,
     runs,
@@ -13,6 +14,7 @@ from analytics.admin import (
 __all__ = [
     "customer_scores",
     "filters",
+    "metrics_runs",
     "quarantine",
     "raw_events",
     "runs",

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -15,13 +15,13 @@ from unfold.widgets import (
 )
 
 from analytics.admin.grid import cell_map
+from analytics.admin.job_started import started
 from analytics.admin.matrix import matrix
 from analytics.models import CurrentRfmScore, RfmRun, Segment
 from analytics.scoring.segments import PROSPECTS
-from crm_project.common import formats, tasks
-from crm_project.common.admin import CrmAdmin, ReadOnlyAdminMixin, done, person
+from crm_project.common import formats
+from crm_project.common.admin import CrmAdmin, ReadOnlyAdminMixin
 from crm_project.common.admin.theme import BaseDialogForm, TextFilter, action, display
-from crm_project.common.services import jobs
 
 COMPARED = 60
 
@@ -95,17 +95,13 @@ class RfmRunAdmin(ReadOnlyAdminMixin, CrmAdmin[RfmRun]):
     def score_now(self, request: HttpRequest, form: ScoreForm) -> HttpResponse:
         asked = form.cleaned_data
         as_of = asked["as_of"].isoformat() if asked["as_of"] else None
-        job = jobs.create_job(
+        return started(
+            request,
             kind="score_rfm",
             params={"as_of": as_of, "mode": asked["mode"], "window_days": asked["window_days"]},
-            user=person(request),
-            request_id=request.META.get("crm.request_id", ""),
+            words="The scoring is in the queue.",
+            otherwise=reverse("admin:analytics_rfmrun_changelist"),
         )
-        tasks.enqueue(job)
-        messages.success(request, "The scoring is in the queue.")
-        if request.user.has_perm("common.view_job"):
-            return done(request, reverse("admin:common_job_change", args=[job.pk]))
-        return done(request, reverse("admin:analytics_rfmrun_changelist"))
 
     def movement_view(self, request: HttpRequest) -> HttpResponse:
         """Compare two runs that the user chooses."""

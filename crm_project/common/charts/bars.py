@@ -97,7 +97,7 @@ def bars(
     >>> found = bars("b", "AUC", [Bar("model", 0.75, 0.7, 0.8)], start=0.5, low=0.5, high=1.0)
     >>> row = found.rows[0]
     >>> row.x, row.width, row.whisker, row.words
-    (0.0, 50.0, (40.0, 60.0), 'model: 0.75, 95 % interval 0.7 to 0.8')
+    (0.0, 50.0, (40.0, 60.0), 'model: 0.750, 95 % interval 0.700 to 0.800')
     """
     ends = [end for bar in values for end in (bar.value, bar.low, bar.high)]
     axis = scale([start, *ends, *(mark.value for mark in marks)], unit=unit, low=low, high=high)

@@ -22,7 +22,7 @@ LEAST_DOT, MOST_DOT = 6.0, 16.0
 """Pixels of the dot of the smallest and of the largest bin."""
 
 PLAIN_DOT = 6.0
-DAYS_SHOWN = 4
+DAYS_SHOWN = 3
 STYLES = 6
 """Looks that the style sheet knows; each differs in colour and in dashes."""
 
@@ -213,7 +213,7 @@ def lines(
     """
     days = sorted({day for one in series for day, _ in one.points})
     axis = scale([value for one in series for _, value in one.points], unit=unit, low=low,
-                 high=high, most=4)  # fmt: skip
+                 high=high)  # fmt: skip
     drawn = tuple(_line(one, look, days, axis, unit) for look, one in enumerate(series))
     described = ", ".join(one.name for one in series)
     return Plot(

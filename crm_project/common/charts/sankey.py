@@ -129,7 +129,7 @@ def sankey(
     real = _united(flows)
     shown, others = _largest(real, most)
     if others:
-        right = [*right, Node(OTHERS, f"Other moves ({others})")]
+        right = [*right, Node(OTHERS, f"Other moves ({others})", look=5)]
     sides = (_counted(left, shown, 0), _counted(right, shown, 1))
     height = max(LEAST_HEIGHT, A_NODE * max(map(len, sides)))
     thick = _thickness(sides, shown, height)

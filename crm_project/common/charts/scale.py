@@ -137,8 +137,10 @@ def written(value: float | None, unit: Unit = "number") -> str:
     if unit == "share":
         text = f"{abs(100 * value):,.1f}"
         return f"{_sign(value, text)}{text} %"
-    text = f"{abs(value):,.0f}" if abs(value) >= 100 else f"{abs(value):,.3f}".rstrip("0")
-    return f"{_sign(value, text)}{text.rstrip('.')}"
+    size = abs(value)
+    places = 0 if size == int(size) or size >= 100 else 3 if size < 10 else 1
+    text = f"{size:,.{places}f}"
+    return f"{_sign(value, text)}{text}"
 
 
 def _sign(value: float, text: str) -> str:
