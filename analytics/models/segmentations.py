@@ -252,7 +252,8 @@ class SegmentationComparison(models.Model):
                                  "left": {"value": .1, "low": .05, "high": .14,
                                           "eta_squared": .11}|null,
                                  "right": {…}|null, "difference": {…}|null,
-                                 "customers": 990, "resamples": 200, "reason": ""}, …]}}
+                                 "customers": 990, "resamples": 200, "reason": "",
+                                 "words": "Of revenue in …"}, …]}}
     """
 
     left = models.ForeignKey(

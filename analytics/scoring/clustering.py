@@ -264,3 +264,18 @@ def _counterparts(
         for old, new in zip(olds, news, strict=True)
         if similar[old, new] >= SAME_GROUP
     }
+
+
+def same_number_overlaps(
+    previous: npt.NDArray[np.integer], current: npt.NDArray[np.integer]
+) -> dict[int, float]:
+    """Return the Jaccard similarity of groups with the same number, over customers in both.
+
+    >>> same_number_overlaps(np.array([1, 1, 2, 2]), np.array([1, 1, 1, 3]))
+    {1: 0.6666666666666666}
+    """
+    return {
+        number: float((before & now).sum() / (before | now).sum())
+        for number in sorted(set(previous.tolist()) & set(current.tolist()))
+        for before, now in ((previous == number, current == number),)
+    }

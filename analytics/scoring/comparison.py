@@ -43,13 +43,16 @@ class Side:
     """One segmentation: its name, a group per customer, its own space, and how to make it anew.
 
     ``refit`` gets row numbers and a seed and groups those customers again: k-means anew, or RFM
-    with the cut points of the resample. Without it the stability is left out.
+    with the cut points of the resample. What was measured when the groups were made is given as
+    ``silhouette`` and ``stability`` and not measured again; without either it is left out.
     """
 
     name: str
     labels: Labels
     space: Floats | None = None
     refit: Refit | None = None
+    silhouette: Silhouette | None = None
+    stability: Stability | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +84,13 @@ class Comparison:
 
 
 def _side(side: Side, rfm_space: Floats | None, seed: int, resamples: int) -> SideResult:
-    own = None if side.space is None else silhouette(side.space, side.labels, seed=seed)
+    own = side.silhouette
+    if own is None and side.space is not None:
+        own = silhouette(side.space, side.labels, seed=seed)
     shared = None if rfm_space is None else silhouette(rfm_space, side.labels, seed=seed)
-    stability = (
-        None
-        if side.refit is None
-        else bootstrap_jaccard(side.labels, side.refit, seed=seed, resamples=resamples)
-    )
+    stability = side.stability
+    if stability is None and side.refit is not None:
+        stability = bootstrap_jaccard(side.labels, side.refit, seed=seed, resamples=resamples)
     return SideResult(
         name=side.name,
         groups=len(np.unique(side.labels)),
