@@ -18,4 +18,9 @@ class AnalyticsConfig(AppConfig):
         register("replay_quarantine", jobs.replay_quarantine_job, label="Replay quarantine")
         register("discard_quarantine", jobs.discard_quarantine_job, label="Discard quarantine")
         pipeline_steps.register_steps()
+        register(
+            "rebuild_saved_segments",
+            jobs.rebuild_saved_segments_job,
+            label="Rebuild saved segments",
+        )
         post_migrate.connect(receivers.set_up, sender=self)

@@ -228,6 +228,13 @@ CRM_EMBEDDING_TIMEOUT = env.float("CRM_EMBEDDING_TIMEOUT", default=30.0)
 # For the estimate only, in the currency of the service. Empty: not known.
 CRM_EMBEDDING_PRICE_PER_MILLION = env.str("CRM_EMBEDDING_PRICE_PER_MILLION", default="")
 
+# --- Saved segments ---------------------------------------------------------------------------
+
+# A count or preview while somebody writes a rule is given up after so many seconds.
+CRM_SEGMENT_COUNT_SECONDS = env.float("CRM_SEGMENT_COUNT_SECONDS", default=5.0)
+# So is the rebuild of one segment; its members then stay as they were.
+CRM_SEGMENT_REBUILD_SECONDS = env.float("CRM_SEGMENT_REBUILD_SECONDS", default=600.0)
+
 # --- People and their sessions --------------------------------------------------------------
 
 AUTH_USER_MODEL = "common.User"

@@ -5,7 +5,7 @@ a mapping from the field's name to an SQL expression; a field without an express
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -132,6 +132,10 @@ class Field:
         """The questions that may be asked, in the order in which they are offered."""
         asked = OPERATORS[self.kind]
         return (*asked, Operator.IS_KNOWN, Operator.IS_UNKNOWN) if self.nullable else asked
+
+    def with_choices(self, choices: tuple[Choice, ...]) -> "Field":
+        """Return the same field with these choices."""
+        return replace(self, choices=choices)
 
     def label_of(self, value: str) -> str:
         """Return what people call a value, or the value itself."""

@@ -1,18 +1,15 @@
 """Lists of many millions of rows: pages by key, no count, and a limit on what a filter may cost."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db import OperationalError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from crm_project.common.admin.bases import ChangeList, CrmAdmin, M
+from crm_project.common.selectors.time_limit import TooSlowError, time_limit
 
 AFTER, BEFORE = "after", "before"
 PATIENCE = timedelta(seconds=4)
@@ -103,30 +100,6 @@ class KeysetChangeList(ChangeList):
             return _EPOCH + int(micros) * _MICROSECOND, self.opts.pk.to_python(key)
         except (ValidationError, OverflowError):
             return None
-
-
-class TooSlowError(Exception):
-    """The database gave up after the time it was given."""
-
-
-@contextmanager
-def time_limit(limit: timedelta) -> Iterator[None]:
-    """Let no statement inside take longer. Raises ``TooSlowError`` when one does."""
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT current_setting('statement_timeout')")
-            (before,) = cursor.fetchone()
-            _set_timeout(cursor.execute, str(limit // timedelta(milliseconds=1)))
-            yield
-            _set_timeout(cursor.execute, before)
-    except OperationalError as error:
-        if isinstance(error.__cause__, psycopg.errors.QueryCanceled):
-            raise TooSlowError from error
-        raise
-
-
-def _set_timeout(execute: Callable[..., Any], value: str) -> None:
-    execute("SELECT set_config('statement_timeout', %s, true)", [value])
 
 
 class KeysetListAdmin(CrmAdmin[M]):

@@ -1,0 +1,54 @@
+"""The fields that this installation offers for rules, with today's choices."""
+
+from collections.abc import Iterable
+
+from django.core.cache import cache
+from django.db import connection
+
+from analytics.models import Segment
+from analytics.scoring.segment_catalogue import CATALOGUE
+from analytics.scoring.segment_fields import Choice, Registry
+from analytics.selectors.segment_columns import COLUMNS
+from customers.selectors.countries import countries
+
+_KEPT_SECONDS = 600
+_MOST = 400
+"""Of more values, none is offered: any text is then taken."""
+
+_DISTINCT = {
+    "customer.language": "select distinct language from customers_customer where language <> ''",
+}
+"""Fields whose choices are whatever occurs, and how to find them."""
+
+
+def registry() -> Registry:
+    """Return the fields whose values can be read here, with the choices there are today.
+
+    Values that occur in data are kept for ten minutes.
+    """
+    offered = CATALOGUE.only(COLUMNS)
+    found = {
+        "customer.country": _plain(countries()),
+        "rfm.segment": tuple(
+            Choice(code, name) for code, name in Segment.objects.values_list("code", "name")
+        ),
+        **{name: _occurring(name) for name in _DISTINCT if name in offered},
+    }
+    return offered.replaced(
+        *(offered[name].with_choices(choices) for name, choices in found.items())
+    )
+
+
+def _plain(values: Iterable[str]) -> tuple[Choice, ...]:
+    return tuple(Choice(value, value) for value in values)
+
+
+def _occurring(name: str) -> tuple[Choice, ...]:
+    key = f"segments:choices:{name}"
+    values: list[str] | None = cache.get(key)
+    if values is None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"{_DISTINCT[name]} order by 1 limit %s", [_MOST + 1])
+            values = [str(value) for (value,) in cursor.fetchall()]
+        cache.set(key, values, _KEPT_SECONDS)
+    return _plain(values) if len(values) <= _MOST else ()

@@ -1,0 +1,91 @@
+"""Where the fields of a rule lie in the database.
+
+Each is an SQL expression of its field's type, NULL where the value is not known. Only tables that
+a rule asks for are joined, so that a rule on the customer alone reads one table.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+FROM = "customers_customer as c cross join (values (%s::date, %s::text)) as day (today, zone)"
+"""Whom a rule is asked about; takes two parameters: today, and the business's time zone."""
+
+LEFT_IN = "c.status = 'active' and not c.is_test"
+"""Merged, deleted and test customers are in no segment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """An expression, and the joins that it reads, in the order in which they stand in FROM."""
+
+    sql: str
+    joins: tuple[str, ...] = ()
+
+
+_RFM = "left join analytics_currentrfmscore as r on r.customer_id = c.id"
+_SEGMENT = "left join analytics_segment as s on s.id = r.segment_id"
+_SIGNALS = "left join analytics_signalscore as g on g.customer_id = c.id"
+_CONTACT = """left join (
+    select e.customer_id, max(e.occurred_at) as occurred_at
+    from customers_contactevent as e
+    where e.direction = 'outbound'
+    group by e.customer_id
+) as m on m.customer_id = c.id"""
+
+# A customer without a score is a prospect, provided that anybody was scored.
+_SCORED = "exists (select from analytics_rfmrun as run where run.is_current)"
+_SIGNALLED = "exists (select from analytics_signalscore)"
+
+
+def _days_since(moment: str) -> str:
+    """Return whole local days between a moment and today; the future counts as today."""
+    return f"greatest(day.today - ({moment} at time zone day.zone)::date, 0)"
+
+
+_CUSTOMER: Mapping[str, Column] = {
+    "customer.code": Column("c.code"),
+    "customer.country": Column("nullif(c.country, '')"),
+    "customer.language": Column("nullif(c.language, '')"),
+    "customer.registered_on": Column("(c.registered_at at time zone day.zone)::date"),
+    "contact.contactable": Column("c.contactable"),
+    "contact.has_email": Column("c.email_normalized is not null"),
+    "contact.has_phone": Column("c.phone <> ''"),
+    "contact.last": Column(
+        f"case when m.occurred_at is not null then {_days_since('m.occurred_at')} end", (_CONTACT,)
+    ),
+}
+
+_SCORES: Mapping[str, Column] = {
+    "rfm.segment": Column(
+        f"case when {_SCORED} then coalesce(s.code, 'prospects') end", (_RFM, _SEGMENT)
+    ),
+    "rfm.recency": Column("r.recency_days", (_RFM,)),
+    "rfm.frequency": Column(f"case when {_SCORED} then coalesce(r.frequency, 0) end", (_RFM,)),
+    "rfm.monetary": Column("r.monetary", (_RFM,)),
+    "rfm.r": Column("r.r", (_RFM,)),
+    "rfm.f": Column("r.f", (_RFM,)),
+    "rfm.m": Column("r.m", (_RFM,)),
+}
+
+_INTEREST: Mapping[str, Column] = {
+    "signals.score": Column("g.score", (_SIGNALS,)),
+    "signals.intent": Column("g.intent", (_SIGNALS,)),
+    "signals.last": Column(
+        f"case when g.last_signal_at is not null then {_days_since('g.last_signal_at')} end",
+        (_SIGNALS,),
+    ),
+    "signals.count_90d": Column(
+        f"case when {_SIGNALLED} then coalesce(g.signals_90d, 0) end", (_SIGNALS,)
+    ),
+}
+
+COLUMNS: Mapping[str, Column] = {**_CUSTOMER, **_SCORES, **_INTEREST}
+"""Field name → where its value is. What is not here is not offered."""
+
+EXPRESSIONS: Mapping[str, str] = {name: column.sql for name, column in COLUMNS.items()}
+
+
+def source(names: Iterable[str]) -> str:
+    """Return FROM with what these fields need; a join that several need stands there once."""
+    joins = dict.fromkeys(join for name in names for join in COLUMNS[name].joins)
+    return " ".join([FROM, *joins])
