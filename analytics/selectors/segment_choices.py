@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from django.core.cache import cache
 from django.db import connection
 
-from analytics.models import Segment
+from analytics.models import Segment, SegmentationCluster
+from analytics.models.metrics import Flag
 from analytics.scoring.segment_catalogue import CATALOGUE
 from analytics.scoring.segment_fields import Choice, Registry
 from analytics.selectors.segment_columns import COLUMNS
@@ -15,6 +16,7 @@ _KEPT_SECONDS = 600
 _MOST = 400
 """Of more values, none is offered: any text is then taken."""
 
+_CLUSTERS = frozenset({"cluster.rfm", "cluster.taste", "cluster.both"})
 _DISTINCT = {
     "customer.language": "select distinct language from customers_customer where language <> ''",
 }
@@ -32,11 +34,28 @@ def registry() -> Registry:
         "rfm.segment": tuple(
             Choice(code, name) for code, name in Segment.objects.values_list("code", "name")
         ),
+        "metrics.quality_flag": tuple(
+            Choice(flag.value, str(flag.label) or "nothing missing") for flag in Flag
+        ),
+        **_clusters(),
         **{name: _occurring(name) for name in _DISTINCT if name in offered},
     }
     return offered.replaced(
         *(offered[name].with_choices(choices) for name, choices in found.items())
     )
+
+
+def _clusters() -> dict[str, tuple[Choice, ...]]:
+    """Return the groups of the current segmentations that a rule can ask about, by field."""
+    current = SegmentationCluster.objects.filter(segmentation__is_current=True)
+    found: dict[str, tuple[Choice, ...]] = {name: () for name in COLUMNS if name in _CLUSTERS}
+    for kind, number, name in current.order_by("number").values_list(
+        "segmentation__kind", "number", "name"
+    ):
+        field = f"cluster.{kind}"
+        if field in found:
+            found[field] += (Choice(str(number), name),)
+    return found
 
 
 def _plain(values: Iterable[str]) -> tuple[Choice, ...]:

@@ -79,7 +79,46 @@ _INTEREST: Mapping[str, Column] = {
     ),
 }
 
-COLUMNS: Mapping[str, Column] = {**_CUSTOMER, **_SCORES, **_INTEREST}
+_METRICS = "left join analytics_currentcustomermetrics as f on f.customer_id = c.id"
+
+
+def _metric(name: str, places: int = 4) -> Column:
+    """Return a prediction as it is shown: what people read is what is compared."""
+    return Column(f"round(f.{name}::numeric, {places})", (_METRICS,))
+
+
+_PREDICTIONS: Mapping[str, Column] = {
+    "metrics.ltv": _metric("ltv", 2),
+    "metrics.historic_value": _metric("historic_value", 2),
+    "metrics.churn_probability": _metric("churn_probability"),
+    "metrics.purchase_probability_30d": _metric("purchase_probability_30d"),
+    "metrics.purchase_probability_90d": _metric("purchase_probability_90d"),
+    "metrics.expected_orders_90d": _metric("expected_orders_90d"),
+    "metrics.quality_flag": Column("f.quality_flag", (_METRICS,)),
+}
+
+
+def _cluster(kind: str) -> Column:
+    # The kind is one of three words below.
+    join = f"""left join analytics_segmentationmember as {kind}_in
+    on {kind}_in.customer_id = c.id and {kind}_in.segmentation_id = (
+        select current.id from analytics_segmentation as current
+        where current.kind = '{kind}' and current.is_current
+    )"""  # noqa: S608
+    return Column(f"{kind}_in.number::text", (join,))
+
+
+_CLUSTERS: Mapping[str, Column] = {
+    f"cluster.{kind}": _cluster(kind) for kind in ("rfm", "taste", "both")
+}
+
+COLUMNS: Mapping[str, Column] = {
+    **_CUSTOMER,
+    **_SCORES,
+    **_PREDICTIONS,
+    **_INTEREST,
+    **_CLUSTERS,
+}
 """Field name → where its value is. What is not here is not offered."""
 
 EXPRESSIONS: Mapping[str, str] = {name: column.sql for name, column in COLUMNS.items()}

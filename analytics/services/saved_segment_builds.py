@@ -47,7 +47,7 @@ def rebuild_saved_segments(
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> list[Rebuilt]:
-    """Rebuild these segments, or all in use; each for itself, so that one that fails stops no other.
+    """Rebuild these segments, or all in use; one that fails stops no other.
 
     Args:
         slugs: which; None: all that are not archived.
