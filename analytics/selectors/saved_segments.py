@@ -18,10 +18,10 @@ from analytics.scoring.segment_answers import Explanation, Known, comparable, ex
 from analytics.scoring.segment_fields import Field
 from analytics.scoring.segment_rules import Rule, parse
 from analytics.scoring.segment_sql import Sql, compile_sql, fields_of
-from analytics.scoring.segment_words import value_words
+from analytics.scoring.segment_words import describe, value_words
 from analytics.selectors.segment_choices import registry
 from analytics.selectors.segment_columns import COLUMNS, EXPRESSIONS, LEFT_IN, source
-from crm_project.common.selectors.time_limit import time_limit
+from crm_project.common.selectors.time_limit import TooSlowError, time_limit
 from customers.models import Customer
 
 PREVIEWED = 10
@@ -100,6 +100,30 @@ def preview(rule: Rule, *, limit: int = PREVIEWED, seconds: float | None = None)
             Sample(code, name, tuple(map(_words, fields, values))) for code, name, *values in rows
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a rule that is being written finds. ``too_slow`` says why something is missing."""
+
+    words: str
+    count: int | None
+    fields: tuple[Field, ...]
+    samples: tuple[Sample, ...]
+    too_slow: str = ""
+
+
+def tried(rule: Rule, *, limit: int = PREVIEWED) -> Trial:
+    """Count and show those who meet a rule, as far as the time allows."""
+    number: int | None = None
+    found = Preview(fields=tuple(asked_fields(rule)), samples=())
+    too_slow = ""
+    try:
+        found = preview(rule, limit=limit) if limit else found
+        number = count(rule)
+    except TooSlowError as error:
+        too_slow = f"{error} A rebuild has more time."
+    return Trial(describe(rule), number, found.fields, found.samples, too_slow)
 
 
 @dataclass(frozen=True, slots=True)

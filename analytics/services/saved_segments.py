@@ -12,6 +12,9 @@ from analytics.selectors.saved_segments import read_rule
 from analytics.services.saved_segment_lock import lock
 from crm_project.common.exceptions import ConflictError, CrmError
 
+RESERVED = frozenset({"add", "fields", "preview"})
+"""Addresses beside the segments, so no segment can have them as its slug."""
+
 WRITABLE = frozenset({"name", "description", "rule", "owner"})
 
 
@@ -33,6 +36,8 @@ def create_saved_segment(*, slug: str, values: Mapping[str, Any]) -> SavedSegmen
         CrmError: a value that nobody may set.
         django.core.exceptions.ValidationError: a value of the wrong form, named by its field.
     """
+    if slug in RESERVED:
+        raise CrmError(f"The slug {slug} has another meaning. Choose a different one.")
     if SavedSegment.objects.filter(slug=slug).exists():
         raise ConflictError(f"There is a saved segment with the slug {slug} already.")
     return _save(SavedSegment(slug=slug), values)

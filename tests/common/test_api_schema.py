@@ -97,6 +97,9 @@ def test_every_route_is_described(description):
         *(f"segment-{kind}" for kind in ("batch", "import", *KINDS)),
         *("contact-list", "contact-detail", "contact-batch", "campaign-list", "campaign-detail"),
         *("pipeline-run-list", "pipeline-run-detail"),
+        *("saved-segment-list", "saved-segment-detail", "saved-segment-fields"),
+        *("saved-segment-preview", "saved-segment-members", "saved-segment-members-csv"),
+        *("saved-segment-rebuild", "saved-segment-restore", "saved-segment-why"),
         *("rfm-by-segment", "rfm-calculate", "rfm-statistics", "job-list", "job-detail"),
     }
     assert len(described) == len(names)
@@ -118,7 +121,7 @@ def test_every_operation_is_closed_without_its_scope(db, description):
         method, path = name.split(" ")
         without = [scope for scope in SCOPES if scope not in scopes(operation)]
         api = Api(*without)
-        for key in ("{code}", "{key}", "{customer}"):
+        for key in ("{code}", "{key}", "{customer}", "{slug}"):
             path = path.replace(key, "x")
         path = path.replace("{id}", NO_UUID if BY_UUID.search(path) else "1")
         credentials = {"Authorization": f"Bearer {api.secret}"}
