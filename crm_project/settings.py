@@ -375,7 +375,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         {"name": "products", "description": "What is sold."},
         {"name": "orders", "description": "Invoices and credit notes with their lines."},
         {"name": "rfm", "description": "Recency, frequency and money: scores and segments."},
-        {"name": "segments", "description": "Customers that staff describe by a rule."},
+        {"name": "segments", "description": "Groups of customers: by a rule of staff, or found."},
         {"name": "signals", "description": "What customers do, as it happens."},
         {"name": "contacts", "description": "Messages to and from customers."},
         {"name": "search", "description": "Customers, products and signals by words."},

@@ -171,7 +171,7 @@ def _explained(part: Explanation) -> dict[str, Any]:
 
 class ChoiceSerializer(serializers.Serializer[Any]):
     value = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
 
 
 class QuestionSerializer(serializers.Serializer[Any]):

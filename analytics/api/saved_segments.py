@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -46,6 +46,7 @@ from crm_project.common.services.jobs import create_job
 from crm_project.common.tasks import enqueue
 from customers.selectors.customers import by_code
 
+T = TypeVar("T")
 _READ, _WRITE = "segments:read", "segments:write"
 
 
@@ -204,11 +205,12 @@ class SavedSegmentViewSet(ListMixin, RetrieveMixin, WriteMixin):
         user = self.request.user
         return user if isinstance(user, User) else None
 
-    def get_queryset(self) -> QuerySet[SavedSegment]:
-        return SavedSegment.objects.select_related("owner")
+    def filter_queryset(self, queryset: QuerySet[SavedSegment]) -> QuerySet[SavedSegment]:
+        """One segment is found by its slug, also when it is archived."""
+        return super().filter_queryset(queryset) if self.action == "list" else queryset
 
 
-def _ruled(work: Callable[[], Any]) -> Any:
+def _ruled(work: Callable[[], T]) -> T:
     """Do something with a rule; what is wrong with the rule is told place by place."""
     try:
         return work()

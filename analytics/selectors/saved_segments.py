@@ -16,7 +16,7 @@ from django.utils import timezone
 from analytics.models import SavedSegment, SavedSegmentMember
 from analytics.scoring.segment_answers import Explanation, Known, comparable, explain
 from analytics.scoring.segment_fields import Field
-from analytics.scoring.segment_rules import Rule, parse
+from analytics.scoring.segment_rules import Rule, RuleError, parse
 from analytics.scoring.segment_sql import Sql, compile_sql, fields_of
 from analytics.scoring.segment_words import describe, value_words
 from analytics.selectors.segment_choices import registry
@@ -39,7 +39,13 @@ def read_rule(document: object) -> Rule:
 
     Raises ``RuleError`` with everything that is wrong with it.
     """
-    return parse(document, registry())
+    try:
+        return parse(document, registry())
+    except RuleError as error:
+        if all(problem.code != "unknown_choice" for problem in error.problems):
+            raise
+    # The value may be newer than the choices that were kept.
+    return parse(document, registry(fresh=True))
 
 
 def asked_fields(rule: Rule) -> list[Field]:
@@ -212,4 +218,5 @@ def _words(field: Field, value: Any) -> str:
 def _rows(sql: Sql) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql.text, list(sql.parameters))
-        return cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found

@@ -23,14 +23,14 @@ _DISTINCT = {
 """Fields whose choices are whatever occurs, and how to find them."""
 
 
-def registry() -> Registry:
+def registry(*, fresh: bool = False) -> Registry:
     """Return the fields whose values can be read here, with the choices there are today.
 
-    Values that occur in data are kept for ten minutes.
+    Values that occur in data are kept for ten minutes; ``fresh`` looks them up anew.
     """
     offered = CATALOGUE.only(COLUMNS)
     found = {
-        "customer.country": _plain(countries()),
+        "customer.country": _plain(countries(fresh=fresh)),
         "rfm.segment": tuple(
             Choice(code, name) for code, name in Segment.objects.values_list("code", "name")
         ),
@@ -38,7 +38,7 @@ def registry() -> Registry:
             Choice(flag.value, str(flag.label) or "nothing missing") for flag in Flag
         ),
         **_clusters(),
-        **{name: _occurring(name) for name in _DISTINCT if name in offered},
+        **{name: _occurring(name, fresh=fresh) for name in _DISTINCT if name in offered},
     }
     return offered.replaced(
         *(offered[name].with_choices(choices) for name, choices in found.items())
@@ -62,9 +62,9 @@ def _plain(values: Iterable[str]) -> tuple[Choice, ...]:
     return tuple(Choice(value, value) for value in values)
 
 
-def _occurring(name: str) -> tuple[Choice, ...]:
+def _occurring(name: str, *, fresh: bool) -> tuple[Choice, ...]:
     key = f"segments:choices:{name}"
-    values: list[str] | None = cache.get(key)
+    values: list[str] | None = None if fresh else cache.get(key)
     if values is None:
         with connection.cursor() as cursor:
             cursor.execute(f"{_DISTINCT[name]} order by 1 limit %s", [_MOST + 1])

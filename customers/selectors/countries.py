@@ -21,9 +21,9 @@ _HOPS = """
 """
 
 
-def countries() -> list[str]:
-    """Return the countries in use, in their order. Kept for ten minutes."""
-    known: list[str] | None = cache.get(_KEY)
+def countries(*, fresh: bool = False) -> list[str]:
+    """Return the countries in use, in their order. Kept for ten minutes; ``fresh`` looks anew."""
+    known: list[str] | None = None if fresh else cache.get(_KEY)
     if known is not None:
         return known
     with connection.cursor() as cursor:
