@@ -8,7 +8,7 @@ from uuid import UUID
 from analytics.models import PipelineRun
 from analytics.services import pipeline, signal_replay
 from analytics.services.rfm import score_rfm
-from analytics.services.saved_segment_builds import failures, rebuild_saved_segments
+from analytics.services.saved_segment_builds import rebuild_saved_segments
 from crm_project.common.exceptions import CrmError
 from crm_project.common.jobs import JobContext
 
@@ -75,8 +75,7 @@ def discard_quarantine_job(context: JobContext) -> dict[str, Any]:
 
 def rebuild_saved_segments_job(context: JobContext) -> dict[str, Any]:
     """Find the members of saved segments anew that a person or a system asked for."""
-    slugs = context.params.get("slugs")
-    results = rebuild_saved_segments(slugs=slugs, progress=context.progress)
-    if wrong := failures(results):
-        raise CrmError(wrong)
-    return {"segments": [asdict(result) for result in results]}
+    found = rebuild_saved_segments(slugs=context.params.get("slugs"), progress=context.progress)
+    if found.error:
+        raise CrmError(found.error)
+    return {"segments": [asdict(each) for each in found.segments]}

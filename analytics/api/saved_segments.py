@@ -205,7 +205,7 @@ class SavedSegmentViewSet(ListMixin, RetrieveMixin, WriteMixin):
         user = self.request.user
         return user if isinstance(user, User) else None
 
-    def filter_queryset(self, queryset: QuerySet[SavedSegment]) -> QuerySet[SavedSegment]:
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """One segment is found by its slug, also when it is archived."""
         return super().filter_queryset(queryset) if self.action == "list" else queryset
 

@@ -5,6 +5,7 @@ Choices that are data (the shop's segments, countries, clusters) are filled in w
 
 from analytics.scoring.segment_fields import Choice, Field, Group, Kind, Registry
 
+AROMAS = ("fruity", "floral", "spicy", "woody", "mineral", "herbal", "earthy")
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _SEASONS = ("spring", "summer", "autumn", "winter")
 
@@ -53,6 +54,12 @@ _RFM = (
     Field("rfm.m", "money score", Kind.NUMBER, Group.RFM, minimum=1, maximum=5),
 )
 
+
+def _share(name: str, label: str, group: Group) -> Field:
+    """Describe a field that lies between 0 and 1 and is spoken of in percent."""
+    return Field(name, label, Kind.NUMBER, group, unit="%", decimals=4, minimum=0, maximum=1)
+
+
 _PROFILE = (
     Field("profile.average_order_value", "average order", Kind.MONEY, Group.PROFILE, decimals=2),
     Field(
@@ -94,30 +101,19 @@ _PROFILE = (
         Group.PROFILE,
         choices=tuple(Choice(season, season) for season in _SEASONS),
     ),
-    Field(
-        "profile.returns_share",
-        "share of returns",
-        Kind.NUMBER,
-        Group.PROFILE,
-        unit="%",
-        decimals=4,
-        minimum=0,
-        maximum=1,
+    _share("profile.returns_share", "share of returns", Group.PROFILE),
+    *(
+        _share(f"profile.aroma_{aroma}", f"liking of {aroma} aromas", Group.PROFILE)
+        for aroma in AROMAS
     ),
 )
-
-
-def _chance(name: str, label: str, group: Group) -> Field:
-    """Describe a field that lies between 0 and 1 and is spoken of in percent."""
-    return Field(name, label, Kind.NUMBER, group, unit="%", decimals=4, minimum=0, maximum=1)
-
 
 _METRICS = (
     Field("metrics.ltv", "expected value in 12 months", Kind.MONEY, Group.METRICS, decimals=2),
     Field("metrics.historic_value", "value so far", Kind.MONEY, Group.METRICS, decimals=2),
-    _chance("metrics.churn_probability", "chance of being lost", Group.METRICS),
-    _chance("metrics.purchase_probability_30d", "chance of an order within 30 days", Group.METRICS),
-    _chance("metrics.purchase_probability_90d", "chance of an order within 90 days", Group.METRICS),
+    _share("metrics.churn_probability", "chance of being lost", Group.METRICS),
+    _share("metrics.purchase_probability_30d", "chance of an order within 30 days", Group.METRICS),
+    _share("metrics.purchase_probability_90d", "chance of an order within 90 days", Group.METRICS),
     Field(
         "metrics.expected_orders_90d",
         "expected orders in 90 days",
@@ -130,8 +126,8 @@ _METRICS = (
 )
 
 _SIGNALS = (
-    _chance("signals.score", "signal score", Group.SIGNALS),
-    _chance("signals.intent", "buying intent", Group.SIGNALS),
+    _share("signals.score", "signal score", Group.SIGNALS),
+    _share("signals.intent", "buying intent", Group.SIGNALS),
     Field("signals.last", "last signal", Kind.DAYS_AGO, Group.SIGNALS),
     Field("signals.count_90d", "signals in 90 days", Kind.NUMBER, Group.SIGNALS, minimum=0),
 )

@@ -19,6 +19,15 @@ _MOST = 400
 _CLUSTERS = frozenset({"cluster.rfm", "cluster.taste", "cluster.both"})
 _DISTINCT = {
     "customer.language": "select distinct language from customers_customer where language <> ''",
+    **{
+        f"profile.{name}": f"select distinct {column} from orders_product where {column} <> ''"  # noqa: S608
+        for name, column in (
+            ("families", "family"),
+            ("grapes", "grape"),
+            ("sugar_levels", "sugar_level"),
+            ("price_bands", "price_band"),
+        )
+    },
 }
 """Fields whose choices are whatever occurs, and how to find them."""
 

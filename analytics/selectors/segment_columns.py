@@ -7,6 +7,8 @@ a rule asks for are joined, so that a rule on the customer alone reads one table
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from analytics.scoring.segment_catalogue import AROMAS
+
 FROM = "customers_customer as c cross join (values (%s::date, %s::text)) as day (today, zone)"
 """Whom a rule is asked about; takes two parameters: today, and the business's time zone."""
 
@@ -79,6 +81,42 @@ _INTEREST: Mapping[str, Column] = {
     ),
 }
 
+_PROFILE = "left join analytics_customerprofile as p on p.customer_id = c.id"
+_FIRST = "left join orders_product as first_bought on first_bought.id = p.first_product_id"
+_LAST = "left join orders_product as last_bought on last_bought.id = p.last_product_id"
+
+
+def _profile(sql: str, *joins: str) -> Column:
+    return Column(sql, (_PROFILE, *joins))
+
+
+def _values(name: str) -> Column:
+    """Return the values of a list of shares; a list that is known to be empty stays one."""
+    listed = f"select item ->> 'value' from jsonb_array_elements(p.{name}) as item"  # noqa: S608
+    return _profile(f"case when p.{name} is not null then array({listed}) end")
+
+
+_HABITS: Mapping[str, Column] = {
+    "profile.average_order_value": _profile("p.average_order_value"),
+    "profile.median_gap_days": _profile("round(p.median_gap_days::numeric, 1)"),
+    "profile.first_product": _profile("nullif(first_bought.label, '')", _FIRST),
+    "profile.last_product": _profile("nullif(last_bought.label, '')", _LAST),
+    **{
+        f"profile.{name}": _values(name)
+        for name in ("channels", "families", "grapes", "sugar_levels", "price_bands")
+    },
+    "profile.preferred_hour": _profile("p.preferred_hour"),
+    "profile.preferred_weekday": _profile("p.preferred_weekday::text"),
+    "profile.preferred_season": _profile("p.preferred_season"),
+    "profile.returns_share": _profile("p.returns_share"),
+    **{
+        f"profile.aroma_{aroma}": _profile(
+            f"round((p.aromas -> '{aroma}' ->> 'score')::numeric, 4)"
+        )
+        for aroma in AROMAS
+    },
+}
+
 _METRICS = "left join analytics_currentcustomermetrics as f on f.customer_id = c.id"
 
 
@@ -115,6 +153,7 @@ _CLUSTERS: Mapping[str, Column] = {
 COLUMNS: Mapping[str, Column] = {
     **_CUSTOMER,
     **_SCORES,
+    **_HABITS,
     **_PREDICTIONS,
     **_INTEREST,
     **_CLUSTERS,

@@ -15,6 +15,7 @@ from analytics.services.pipeline_registry import (
 )
 from analytics.services.rfm import score_rfm
 from analytics.services.rfm_steps import end_of
+from analytics.services.saved_segment_builds import rebuild_saved_segments
 from crm_project.common.exceptions import CrmError
 from crm_project.common.selectors.estimates import estimated_rows
 from crm_project.common.services import refresh
@@ -97,8 +98,8 @@ def comparison(context: StepContext) -> StepResult:
 
 def saved_segments(context: StepContext) -> StepResult:
     _only_now(context, "Saved segments")
-    found = _service("saved_segments.rebuild_saved_segments")(progress=context.progress)
-    return StepResult(words=str(found))
+    found = rebuild_saved_segments(progress=context.progress)
+    return StepResult(rows=found.members, words=str(found))
 
 
 def _only_now(context: StepContext, what: str) -> None:

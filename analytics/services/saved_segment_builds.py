@@ -41,12 +41,35 @@ class Rebuilt:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class RebuiltAll:
+    """What became of several segments; ``str()`` says it in a sentence."""
+
+    segments: tuple[Rebuilt, ...]
+
+    @property
+    def members(self) -> int:
+        """Rows that say who is in a segment; somebody in three of them counts three times."""
+        return sum(each.members or 0 for each in self.segments)
+
+    @property
+    def error(self) -> str:
+        """What failed, segment by segment; empty if nothing did."""
+        return " ".join(f"{each.slug}: {each.error}" for each in self.segments if each.error)
+
+    def __str__(self) -> str:
+        failed = sum(bool(each.error) for each in self.segments)
+        done = len(self.segments) - failed
+        words = f"{done:,} saved segment{'' if done == 1 else 's'} rebuilt"
+        return f"{words}, {failed:,} failed. {self.error}" if failed else f"{words}."
+
+
 def rebuild_saved_segments(
     *,
     slugs: Iterable[str] | None = None,
     dry_run: bool = False,
     progress: Progress | None = None,
-) -> list[Rebuilt]:
+) -> RebuiltAll:
     """Rebuild these segments, or all in use; one that fails stops no other.
 
     Args:
@@ -60,27 +83,20 @@ def rebuild_saved_segments(
     if dry_run:
         return _rebuild_each(segments, progress, dry_run=True)
     with refresh.record("saved segments") as state:
-        results = _rebuild_each(segments, progress)
-        state.rows = sum(result.members or 0 for result in results)
-        state.error = failures(results)
-    return results
+        found = _rebuild_each(segments, progress)
+        state.rows, state.error = found.members, found.error
+    return found
 
 
 def _rebuild_each(
     segments: list[SavedSegment], progress: Progress | None, *, dry_run: bool = False
-) -> list[Rebuilt]:
+) -> RebuiltAll:
     results = []
     for place, segment in enumerate(segments):
         if progress is not None:
             progress(place, len(segments), f"Finding the members of “{segment.name}”")
         results.append(_rebuilt_or_busy(segment, dry_run=dry_run))
-    return results
-
-
-def failures(results: Iterable[Rebuilt]) -> str:
-    """Return a sentence about the segments that failed; empty if none did."""
-    wrong = [result for result in results if result.error]
-    return " ".join(f"{result.slug}: {result.error}" for result in wrong)
+    return RebuiltAll(tuple(results))
 
 
 def rebuild_saved_segment(*, segment_id: int, dry_run: bool = False) -> Rebuilt:

@@ -21,8 +21,6 @@ SCOPES: dict[str, str] = {
     "segments:write": "Group customers anew, compare segmentations, rename and save segments.",
     "pipeline:read": "Read runs of the scoring pipeline.",
     "pipeline:write": "Start and resume runs of the scoring pipeline.",
-    "segments:read": "Read segments and their members; names need customers:read as well.",
-    "segments:write": "Create, change, archive and rebuild segments.",
     "imports:read": "Read import batches and their refused lines.",
     "imports:write": "Upload, confirm and cancel imports.",
     "jobs:read": "Read the progress of jobs started by the same user.",

@@ -104,7 +104,7 @@ def test_one_that_fails_stops_no_other(french):
     SavedSegment.objects.filter(pk=french.pk).update(rule={"field": "gone"})
     segment("others", ANYBODY)
 
-    results = {result.slug: result for result in rebuild_saved_segments()}
+    results = {result.slug: result for result in rebuild_saved_segments().segments}
 
     assert results["french"].error
     assert results["others"].members == 3
@@ -115,7 +115,7 @@ def test_one_that_fails_stops_no_other(french):
 def test_archived_segments_are_left_out_and_unknown_ones_refused(french):
     SavedSegment.objects.update(is_archived=True)
 
-    assert rebuild_saved_segments() == []
+    assert rebuild_saved_segments().segments == ()
     with pytest.raises(CrmError, match="french"):
         rebuild_saved_segments(slugs=["french"])
     with pytest.raises(CrmError):

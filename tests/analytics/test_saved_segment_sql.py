@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,7 +28,7 @@ from analytics.selectors.segment_columns import COLUMNS, source
 from analytics.services.rfm import score_rfm
 from customers.models import Customer
 from tests.analytics.saved_segments import asks
-from tests.analytics.segment_shop import fill
+from tests.analytics.segment_shop import eligible, fill
 from tests.factories import CustomerFactory
 
 
@@ -40,8 +41,6 @@ def everything():
 
 def found_by(rule):
     """The ids that the database finds."""
-    from django.db import connection
-
     sql = select(rule)
     with connection.cursor() as cursor:
         cursor.execute(sql.text, list(sql.parameters))
@@ -123,9 +122,7 @@ class TestAgreement(TestCase):
         fill()
         cls.known = everything()
         cls.offered = registry(fresh=True)
-        cls.eligible = set(
-            Customer.objects.filter(status="active", is_test=False).values_list("pk", flat=True)
-        )
+        cls.eligible = eligible()
 
     @settings(max_examples=200, deadline=None)
     @given(st.data())

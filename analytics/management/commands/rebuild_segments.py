@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analytics.management import reports
-from analytics.services.saved_segment_builds import Rebuilt, failures, rebuild_saved_segments
+from analytics.services.saved_segment_builds import Rebuilt, rebuild_saved_segments
 from crm_project.common.exceptions import CrmError
 
 
@@ -21,17 +21,19 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         try:
-            results = rebuild_saved_segments(
+            found = rebuild_saved_segments(
                 slugs=options["slugs"] or None, dry_run=options["dry_run"]
             )
         except CrmError as error:
             raise CommandError(str(error)) from error
         if options["json"]:
-            self.stdout.write(reports.to_json({"segments": [asdict(each) for each in results]}))
+            facts = {"segments": [asdict(each) for each in found.segments]}
+            self.stdout.write(reports.to_json(facts))
         else:
-            self.stdout.write("\n".join(map(_words, results)) or "There are no saved segments.")
-        if wrong := failures(results):
-            raise CommandError(wrong)
+            words = "\n".join(map(_words, found.segments))
+            self.stdout.write(words or "There are no saved segments.")
+        if found.error:
+            raise CommandError(found.error)
 
 
 def _words(result: Rebuilt) -> str:
