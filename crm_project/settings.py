@@ -13,6 +13,7 @@ import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 
 from crm_project import embedded, logs
+from crm_project.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from crm_project.unfold import UNFOLD as UNFOLD
 
 django_stubs_ext.monkeypatch()
@@ -337,51 +338,6 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_VERSIONING_CLASS": None,
     "COERCE_DECIMAL_TO_STRING": True,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
-}
-SPECTACULAR_SETTINGS: dict[str, Any] = {
-    "TITLE": "Customer-intelligence CRM",
-    "DESCRIPTION": "Customers, orders, signals and segments. Errors are problem+json (RFC 9457).",
-    "VERSION": "1.0.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {
-        "CustomerStatus": "customers.models.Customer.Status",
-        "ContactStatus": "customers.models.ContactEvent.Status",
-        "ContactDirection": "customers.models.ContactEvent.Direction",
-        "ContactOutcome": "customers.services.contacts.OUTCOMES",
-        "Channel": "customers.models.Channel",
-        "Purpose": "customers.models.Purpose",
-        "ImportStatus": "customers.models.ImportBatch.Status",
-        "OrderStatus": "orders.models.Order.Status",
-        "OrderKind": "orders.models.Order.Kind",
-        "ProductKind": "orders.models.Product.Kind",
-        "JobStatus": "crm_project.common.models.Job.Status",
-        "ImportMode": "customers.models.ImportBatch.Mode",
-        "SearchKind": "analytics.selectors.search.KINDS",
-        "TimelineKind": "analytics.selectors.timeline.KINDS",
-        "RfmMode": "analytics.models.RfmRun.Mode",
-        "RfmStatus": "analytics.models.RfmRun.Status",
-        "SignalClass": "analytics.models.SignalType.Class",
-        "SignalKind": "analytics.models.Signal.Kind",
-        "QuarantineResolution": "analytics.models.QuarantinedEvent.Resolution",
-    },
-    "PREPROCESSING_HOOKS": ["crm_project.common.api.schema.without_last_slash"],
-    "TAGS": [
-        {"name": "customers", "description": "Who buys, or may buy."},
-        {"name": "products", "description": "What is sold."},
-        {"name": "orders", "description": "Invoices and credit notes with their lines."},
-        {"name": "rfm", "description": "Recency, frequency and money: scores and segments."},
-        {"name": "segments", "description": "Groups of customers: by a rule of staff, or found."},
-        {"name": "signals", "description": "What customers do, as it happens."},
-        {"name": "contacts", "description": "Messages to and from customers."},
-        {"name": "search", "description": "Customers, products and signals by words."},
-        {"name": "imports", "description": "Files on their way in."},
-        {"name": "jobs", "description": "Long work and how far it is."},
-    ],
 }
 
 # --- Logs -----------------------------------------------------------------------------------
