@@ -110,9 +110,21 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ],
         ),
         (
-            "Predictions",
+            "Predictions & groups",
             [
                 _list("Metrics runs", "query_stats", "analytics.metricsrun"),
+                _list(
+                    "Segmentations",
+                    "bubble_chart",
+                    "analytics.segmentation",
+                    active=_at("analytics_segmentation"),
+                ),
+                _page(
+                    "Compare",
+                    "compare_arrows",
+                    "analytics_segmentation_compare",
+                    "analytics.view_segmentationcomparison",
+                ),
             ],
         ),
         (

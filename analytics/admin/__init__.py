@@ -1,10 +1,12 @@
 from analytics.admin import (
+    cluster_filters,
     customer_scores,
     filters,
     metrics_runs,
     quarantine,
     raw_events,
     runs,
+    segmentations,
     segments,
     signal_scores,
     signal_types,
@@ -12,12 +14,14 @@ from analytics.admin import (
 )
 
 __all__ = [
+    "cluster_filters",
     "customer_scores",
     "filters",
     "metrics_runs",
     "quarantine",
     "raw_events",
     "runs",
+    "segmentations",
     "segments",
     "signal_scores",
     "signal_types",

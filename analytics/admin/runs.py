@@ -16,14 +16,12 @@ from unfold.widgets import (
 
 from analytics.admin.grid import cell_map
 from analytics.admin.job_started import started
-from analytics.admin.matrix import matrix
+from analytics.admin.movement_page import movement_view
 from analytics.models import CurrentRfmScore, RfmRun, Segment
 from analytics.scoring.segments import PROSPECTS
 from crm_project.common import formats
 from crm_project.common.admin import CrmAdmin, ReadOnlyAdminMixin
 from crm_project.common.admin.theme import BaseDialogForm, TextFilter, action, display
-
-COMPARED = 60
 
 
 class ScoreForm(BaseDialogForm):
@@ -71,7 +69,7 @@ class RfmRunAdmin(ReadOnlyAdminMixin, CrmAdmin[RfmRun]):
             return found
 
         return [
-            to("movement/", self.movement_view, "analytics_movement"),
+            to("movement/", movement_view, "analytics_movement"),
             to("grid/", self.grid_view, "analytics_grid"),
             to("glossary/", self.glossary_view, "analytics_glossary"),
             *super().get_urls(),
@@ -102,16 +100,6 @@ class RfmRunAdmin(ReadOnlyAdminMixin, CrmAdmin[RfmRun]):
             words="The scoring is in the queue.",
             otherwise=reverse("admin:analytics_rfmrun_changelist"),
         )
-
-    def movement_view(self, request: HttpRequest) -> HttpResponse:
-        """Compare two runs that the user chooses."""
-        self._check_view(request)
-        runs = list(RfmRun.objects.kept().order_by("-as_of", "-pk")[:COMPARED])
-        context = self._context(request, "Movement between two runs", runs=runs)
-        chosen = _chosen(request, runs)
-        if chosen:
-            context["matrix"] = matrix(older=chosen[0], newer=chosen[1])
-        return TemplateResponse(request, "crm/movement.html", context)
 
     def grid_view(self, request: HttpRequest) -> HttpResponse:
         """Show all 125 score codes, coloured by segment, with their customers."""
@@ -163,17 +151,6 @@ class RfmRunAdmin(ReadOnlyAdminMixin, CrmAdmin[RfmRun]):
     @admin.display(description="Took")
     def took(self, run: RfmRun) -> str:
         return formats.duration(run.finished_at - run.started_at if run.finished_at else None)
-
-
-def _chosen(request: HttpRequest, runs: list[RfmRun]) -> tuple[RfmRun, RfmRun] | None:
-    """Return the older and the newer run asked for; by default the two newest days."""
-    by_key = {str(run.pk): run for run in runs}
-    newer = by_key.get(request.GET.get("newer", "")) or (runs[0] if runs else None)
-    if newer is None:
-        return None
-    before = [run for run in runs if run.as_of < newer.as_of]
-    older = by_key.get(request.GET.get("older", "")) or (before[0] if before else None)
-    return (older, newer) if older and older.pk != newer.pk else None
 
 
 class ScoreCodeFilter(TextFilter):
