@@ -39,6 +39,7 @@ MODELS = list(admin.site._registry)
 PAGES = [
     "admin:index",
     "admin:analytics_movement",
+    "admin:analytics_segmentation_compare",
     "admin:analytics_grid",
     "admin:analytics_segment_map",
     "admin:analytics_signal_queue",

@@ -18,6 +18,7 @@ NOBODY = "none"
 """Stands for "in no group" in an address."""
 
 _LONGEST_KEY = 9
+"""Digits: more is no key of ours, and no number of the database's."""
 
 
 def cluster_link(segmentation: Segmentation, number: int) -> str:
@@ -25,9 +26,7 @@ def cluster_link(segmentation: Segmentation, number: int) -> str:
     return _customers(group=f"{segmentation.pk}.{number}")
 
 
-def moved_link(
-    older: Segmentation, newer: Segmentation, was: int | None, now: int | None
-) -> str:
+def moved_link(older: Segmentation, newer: Segmentation, was: int | None, now: int | None) -> str:
     """Return the address of the customers who went from one group to another; None is no group."""
     ends = (NOBODY if number is None else str(number) for number in (was, now))
     return _customers(group_moved=".".join([str(older.pk), str(newer.pk), *ends]))
@@ -53,20 +52,16 @@ class ClusterFilter(_GroupFilter):
     parameter_name = "group"
 
     def words(self, value: str) -> str:
-        asked = _keys(value, 2)
-        found = asked and SegmentationCluster.objects.filter(
-            segmentation=asked[0], number=asked[1]
-        ).select_related("segmentation").first()
+        found = _cluster(value)
         return f"{found.name}, {found.segmentation}" if found else "unknown"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.value():
             return queryset
-        asked = _keys(self.value() or "", 2)
-        found = asked and Segmentation.objects.kept().filter(pk=asked[0]).first()
-        if not asked or not found or asked[1] is None:
+        found = _cluster(self.value() or "")
+        if found is None or found.segmentation.members_dropped_at:
             return queryset.none()
-        members = customers_in_cluster(segmentation=found, number=asked[1])
+        members = customers_in_cluster(segmentation=found.segmentation, number=found.number)
         return queryset.filter(pk__in=members.values("pk"))
 
 
@@ -93,6 +88,14 @@ class ClusterMovementFilter(_GroupFilter):
         older, newer, was, now = asked
         found = moved_customers(older=older, newer=newer, from_number=was, to_number=now)
         return queryset.filter(pk__in=found.values("pk"))
+
+
+def _cluster(value: str) -> SegmentationCluster | None:
+    keys = _keys(value, 2)
+    if keys is None or keys[0] is None or keys[1] is None:
+        return None
+    found = SegmentationCluster.objects.filter(segmentation=keys[0], number=keys[1])
+    return found.select_related("segmentation").first()
 
 
 def _keys(value: str, length: int) -> list[int | None] | None:

@@ -76,9 +76,7 @@ def _chosen(
     return (stored[0].left, stored[0].right) if stored else (None, None)
 
 
-def _stored(
-    left: Segmentation | None, right: Segmentation | None
-) -> SegmentationComparison | None:
+def _stored(left: Segmentation | None, right: Segmentation | None) -> SegmentationComparison | None:
     """Return the comparison of the two, whichever side each was on."""
     if left is None or right is None:
         return None

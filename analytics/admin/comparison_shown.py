@@ -13,7 +13,7 @@ from crm_project.common.registry import Kpi
 
 _AGREEMENT = (
     ("adjusted_rand", "Adjusted Rand index",
-     "Do two customers of one group here share a group there, beyond chance? 0 is chance, 1 always."),
+     "Do two customers who share a group here share one there? 0 is as by chance, 1 always."),
     ("mutual_information", "Mutual information",
      "How much does one group tell about the other? 0 nothing, 1 all. Many small groups raise it."),
     ("cramers_v", "Cramér's V",

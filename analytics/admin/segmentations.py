@@ -1,4 +1,4 @@
-"""Segmentations: their groups, names and quality; make new ones. Comparing has a page of its own."""
+"""Segmentations: their groups, names and quality; make new ones."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
-from unfold.widgets import UnfoldAdminCheckboxSelectMultiple, UnfoldAdminSingleDateWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSingleDateWidget
 
 from analytics.admin.comparison_page import compare_view
 from analytics.admin.job_started import started
@@ -44,7 +44,7 @@ class BuildForm(BaseDialogForm):
         label="Group by",
         choices=Segmentation.Kind.choices,
         required=False,
-        widget=UnfoldAdminCheckboxSelectMultiple,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text="Empty: all of them.",
     )
 

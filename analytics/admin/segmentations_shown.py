@@ -1,6 +1,6 @@
 """A segmentation as its page shows it: its groups with their evidence, and how far they hold."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -17,8 +17,10 @@ TERMS_SHOWN = 8
 STABLE, UNSTABLE = 0.75, 0.6
 MARKS = (Mark(UNSTABLE, f"below {UNSTABLE} unstable"), Mark(STABLE, f"from {STABLE} stable"))
 _TONES = {"stable": "good", "doubtful": "warn", "unstable": "bad"}
-SILHOUETTE = "How much nearer customers are to their own group than to the next: 1 is far apart, 0 touching"
-STABILITY = "How much of a group comes back when the customers are drawn anew: 1 is all of it"
+SILHOUETTE = (
+    "How much nearer customers are to their own group than to the next: 1 is far apart, 0 touching"
+)
+STABILITY = "How much of a group comes back when customers are drawn anew: 1 is all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +186,3 @@ def _candidates(quality: Mapping[str, Any], k: int | None) -> list[tuple[str, ..
         )
         for one in items(quality, "candidates")
     ]
-
-
-def newest(rows: Sequence[Segmentation]) -> Segmentation | None:
-    """Return the first of a list, if there is any."""
-    return rows[0] if rows else None
