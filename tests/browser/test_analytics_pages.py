@@ -14,7 +14,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(trans
 
 WIDTHS = (1280, 390)
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-DRAWN = "Array.from(document.querySelectorAll('.crm-fig svg')).every(s => s.getBoundingClientRect().width > 20)"
+DRAWN = """Array.from(document.querySelectorAll(".crm-fig svg"))
+    .every(drawing => drawing.getBoundingClientRect().width > 20)"""
 
 
 @pytest.fixture
