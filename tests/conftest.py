@@ -3,10 +3,22 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.conf import settings
 from django.db import connection
 
+from tests import database_template
 from tests.api import Api
 from tests.factories import UserFactory
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix, django_test_environment, django_db_blocker
+):
+    """Copy the tests' database from a migrated one. A given server is not left one behind."""
+    if settings.EMBEDDED_POSTGRES:
+        with django_db_blocker.unblock():
+            connection.settings_dict["TEST"]["TEMPLATE"] = database_template.ready()
 
 
 @pytest.fixture

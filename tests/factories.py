@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from functools import cache
 
 import factory
+from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
@@ -22,6 +24,12 @@ from orders.models import Order, OrderItem, Product, ProductAlias
 PASSWORD = "a long password for tests"
 
 
+@cache
+def hashed(password):
+    """Hash a password as real ones are: once, because it takes a third of a second."""
+    return make_password(password)
+
+
 class UserFactory(DjangoModelFactory):
     class Meta:
         model = User
@@ -29,7 +37,7 @@ class UserFactory(DjangoModelFactory):
 
     username = factory.Sequence(lambda n: f"user{n}")
     email = factory.LazyAttribute(lambda user: f"{user.username}@example.org")
-    password = factory.django.Password(PASSWORD)
+    password = factory.LazyFunction(lambda: hashed(PASSWORD))
 
     class Params:
         staff = factory.Trait(is_staff=True)

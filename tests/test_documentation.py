@@ -39,7 +39,7 @@ def variables_read():
     found = set().union(*(variables_read_in(path.read_text("utf-8")) for path in files))
     compose = (ROOT / "compose.yaml").read_text("utf-8")
     found |= set(re.findall(r"\$\{([A-Z_]+)", compose))
-    return found - {"DJANGO_SETTINGS_MODULE"}
+    return found - {"DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER"}
 
 
 def variables_documented():

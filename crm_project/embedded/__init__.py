@@ -15,6 +15,7 @@ from crm_project.embedded.services import (
     ensure_services,
     needed,
     redis_url,
+    set_postgres,
     status,
     stop_services,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "ensure_services",
     "needed",
     "redis_url",
+    "set_postgres",
     "status",
     "stop_services",
 ]

@@ -102,6 +102,11 @@ class Layout:
         return self.home / "log" / "postgres" if self.reachable else self.away / "log"
 
     @property
+    def own_settings(self) -> Path:
+        """Settings of one's own for this home's PostgreSQL, in its notation; they win."""
+        return self.home / "postgres.conf"
+
+    @property
     def valkey_data(self) -> Path:
         return self.home / "valkey"
 

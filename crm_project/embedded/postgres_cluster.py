@@ -149,6 +149,8 @@ def write_settings(layout: Layout) -> None:
         "log_directory": str(layout.postgres_log),
     }
     lines = "".join(f"{key} = '{value}'\n" for key, value in settings.items())
+    if layout.own_settings.exists():
+        lines += layout.own_settings.read_text()
     new = layout.postgres_data / f"{_SETTINGS}.new"
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)

@@ -177,6 +177,14 @@ def _stop(layout: Layout) -> None:
         raise EmbeddedError(message)
 
 
+def set_postgres(settings: str) -> None:
+    """Keep settings of one's own for this home's PostgreSQL; they count from its next start."""
+    layout = Layout.of(crm_home())
+    _make_home(layout)
+    if not layout.own_settings.exists() or layout.own_settings.read_text() != settings:
+        layout.own_settings.write_text(settings)
+
+
 def stop_services() -> None:
     """Stop the servers of this home now, whoever still uses them."""
     layout = Layout.of(crm_home())

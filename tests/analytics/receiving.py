@@ -12,6 +12,7 @@ from crm_project.common.services.tokens import issue_token
 from tests.factories import UserFactory
 
 UNLIMITED = "9000000/s"
+SIGNAL = {"event_type": "view", "customer_id": "C1"}
 
 
 def ingest_token(*scopes, rate=UNLIMITED, **fields):
@@ -52,6 +53,11 @@ def talk(secret, conversation):
             await caller.app.close()
 
     return asyncio.run(whole())
+
+
+def post(secret, path, body, *args, **headers):
+    """Send one request to an application of its own."""
+    return talk(secret, lambda caller: caller.post(path, body, *args, **headers))
 
 
 class Caller:

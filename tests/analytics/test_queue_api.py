@@ -78,7 +78,11 @@ class TestReceipts:
 
         assert (shown["status"], shown["reason"]) == ("quarantined", "It is nested too deep.")
 
-    @pytest.mark.parametrize("id", [str(new_id()), "00000000-0000-0000-0000-000000000000", "x"])
+    @pytest.mark.parametrize(
+        "id",
+        [str(new_id()), "00000000-0000-0000-0000-000000000000", "x"],
+        ids=["of now", "zero", "no id"],
+    )
     def test_an_id_that_was_never_given_is_404(self, api, queue, id):
         assert api.get(f"receipts/{id}").status_code == 404
 

@@ -1,7 +1,7 @@
 """Staff look at signals: the list, its pages and filters, and one of them."""
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
@@ -65,7 +65,7 @@ class TestTheList:
             {"after": "x"},
             {"after": "1.2.3"},
             {"before": "99999999999999999.no"},
-            {"after": f"99999999999999999.{uuid4()}"},
+            {"after": f"99999999999999999.{UUID(int=4)}"},
             {"o": "5.-1.99"},
             {"p": "700"},
             {"occurred_at_from": "31-31-31", "occurred_at_to": "0001-01-01"},

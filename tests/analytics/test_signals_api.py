@@ -155,7 +155,11 @@ class TestRetrieve:
         with django_assert_num_queries(2):  # token, signal
             assert api.get(path).status_code == 200
 
-    @pytest.mark.parametrize("key", [str(new_id()), str(uuid4()), "1", "0" * 36])
+    @pytest.mark.parametrize(
+        "key",
+        [str(new_id()), str(uuid4()), "1", "0" * 36],
+        ids=["of now", "of another kind", "number", "zeros"],
+    )
     def test_an_unknown_signal_is_404(self, api, key):
         assert api.get(f"signals/{key}").status_code == 404
 

@@ -77,7 +77,7 @@ def test_a_long_answer_arrives_in_parts_and_is_given_up_when_nobody_reads(server
 def test_a_long_answer_that_is_read_comes_whole(server):
     port, _ = server
 
-    assert len(ask(port, "/long")) == bridge_site.PARTS * 1000
+    assert len(ask(port, "/soon")) == bridge_site.PARTS * 1000
 
 
 def test_a_large_upload_is_read_in_parts(server):

@@ -1,0 +1,135 @@
+"""The list and the page of customers show figures to those who may see them, in few queries."""
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from analytics.models import CurrentRfmScore, RfmRun
+from analytics.services.rfm import score_rfm
+from customers.models import Customer
+from tests.factories import CustomerFactory, OrderFactory
+
+pytestmark = pytest.mark.django_db
+
+
+class TestCustomerList:
+    def test_the_number_of_queries_does_not_grow_with_the_rows(self, admin_client):
+        for _ in range(2):
+            OrderFactory()
+        score_rfm()
+        url = reverse("admin:customers_customer_changelist")
+        admin_client.get(url)
+        with CaptureQueriesContext(connection) as few:
+            admin_client.get(url)
+        for _ in range(12):
+            OrderFactory()
+        score_rfm()
+        with CaptureQueriesContext(connection) as many:
+            admin_client.get(url)
+
+        assert len(many) == len(few)
+        assert not [q for q in many if 'COUNT(*) AS "__count" FROM "customers_cust' in q["sql"]]
+
+    def test_it_shows_segment_and_total(self, admin_client):
+        order = OrderFactory()
+        score_rfm()
+
+        text = admin_client.get(reverse("admin:customers_customer_changelist")).content.decode()
+
+        assert f"£{order.net_amount:,.2f}" in text
+        assert CurrentRfmScore.objects.get().segment.name in text
+
+    def test_without_the_permission_there_is_no_segment_and_no_total(self, client, staff_user):
+        order = OrderFactory()
+        score_rfm()
+        staff_user.user_permissions.add(Permission.objects.get(codename="view_customer"))
+        client.force_login(staff_user)
+
+        lists = client.get(reverse("admin:customers_customer_changelist")).content.decode()
+        page = client.get(
+            reverse("admin:customers_customer_change", args=[order.customer_id])
+        ).content.decode()
+
+        assert order.customer.code in lists
+        for text in (lists, page):
+            assert f"{order.net_amount:,.2f}" not in text
+            assert CurrentRfmScore.objects.get().segment.name not in text
+
+    @pytest.mark.parametrize("words", ["smith", "SMITH ann", "c77", "77"])
+    def test_the_search_finds_every_word_in_any_case(self, admin_client, words):
+        found = CustomerFactory(code="77", name="Ann Smith", email="c77@example.org")
+        other = CustomerFactory(code="C1", name="Ben Brown")
+
+        response = admin_client.get(reverse("admin:customers_customer_changelist"), {"q": words})
+
+        assert list(response.context["cl"].result_list) == [found]
+        assert other.code not in {row.code for row in response.context["cl"].result_list}
+
+    def test_filters_narrow_by_segment_score_country_and_consent_flags(self, admin_client):
+        buyer = OrderFactory(customer__country="Malta").customer
+        CustomerFactory(country="Malta", is_optout=True)
+        score_rfm()
+        score = CurrentRfmScore.objects.get()
+        url = reverse("admin:customers_customer_changelist")
+
+        def found(**asked):
+            return set(admin_client.get(url, asked).context["cl"].result_list)
+
+        assert found(segment=score.segment.code) == {buyer}
+        assert found(rfm=score.code[:2]) == {buyer}
+        assert found(country="Malta", contactable="1") == {buyer}
+        assert buyer not in found(segment="prospects")
+        assert found(rfm="9") == set()
+        assert found(moved="no.such.run") == set()
+
+
+class TestCustomerPage:
+    def test_it_shows_figures_and_says_as_of_when(self, admin_client):
+        order = OrderFactory()
+        score_rfm()
+        run = RfmRun.objects.get()
+
+        response = admin_client.get(
+            reverse("admin:customers_customer_change", args=[order.customer_id])
+        )
+
+        figures = {kpi.label: kpi for kpi in response.context["kpis"]}
+        assert figures["Total spent"].value == f"£{order.net_amount:,.2f}"
+        assert f"{run.as_of:%-d %b %Y}" in figures["Segment"].note
+        assert order.number in response.content.decode()
+
+    def test_a_change_is_kept_with_who_and_why(self, admin_client, admin_user):
+        customer = CustomerFactory()
+        url = reverse("admin:customers_customer_change", args=[customer.pk])
+        form = admin_client.get(url).context["adminform"].form
+        data = {
+            name: "" if (value := form.get_initial_for_field(field, name)) is None else value
+            for name, field in form.fields.items()
+        }
+        data |= {"name": "New Name", "profile": "{}", "change_reason": "Married"}
+        for prefix in ("consents", "aliases"):
+            data |= {f"{prefix}-TOTAL_FORMS": 0, f"{prefix}-INITIAL_FORMS": 0}
+        data = {name: value for name, value in data.items() if value is not False}
+
+        response = admin_client.post(url, data)
+
+        assert response.status_code == 302, response.context["adminform"].form.errors
+        history = admin_client.get(reverse("admin:customers_customer_history", args=[customer.pk]))
+        change = history.context["changes"][0]
+        assert (change.who, change.reason, change.what) == ("admin", "Married", "changed")
+        assert "New Name" in {field.after for field in change.fields}
+        assert Customer.objects.get().name == "New Name"
+
+    def test_it_needs_few_queries_however_many_orders(self, admin_client):
+        customer = CustomerFactory()
+        for _ in range(15):
+            OrderFactory(customer=customer)
+        url = reverse("admin:customers_customer_change", args=[customer.pk])
+        admin_client.get(url)
+
+        with CaptureQueriesContext(connection) as queries:
+            admin_client.get(url)
+
+        assert len(queries) <= 28
