@@ -25,8 +25,8 @@ demo: .venv/demo.stamp ## Load real orders, score them, print what was found and
 run: .venv/demo.stamp ## Serve the web pages with a worker and the scheduler until Ctrl-C
 	@$(PY) manage.py serve $(if $(PORT),--port $(PORT))
 
-test: .venv/dev.stamp ## Run the tests (ARGS="-k rfm" chooses)
-	$(PY) -m pytest $(ARGS)
+test: .venv/dev.stamp ## Run the tests on all cores (ARGS="-k rfm" chooses, ARGS="-n 0" takes one process)
+	$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
 test-slow: .venv/dev.stamp ## Run the proofs that take minutes: kills, power cuts, bad networks (docs/proofs.md)
 	@sh tests/proofs/install.sh
