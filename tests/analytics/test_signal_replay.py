@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import Error as DatabaseError
 from django.db import connection
 
 from analytics.models import QuarantinedEvent, RawEvent, Signal
@@ -39,6 +40,17 @@ def values_of(event):
         "shape": event.shape,
         "body": event.body,
     }
+
+
+def trouble(sqlstate):
+    """Let the database fail as it does when the events are not to blame."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "create function pg_temp.trouble() returns trigger language plpgsql as "
+            f"$$ begin raise exception 'trouble' using errcode = '{sqlstate}'; end $$; "
+            "create trigger trouble before insert on analytics_signal "
+            "for each row execute function pg_temp.trouble()"
+        )
 
 
 def where(envelope):
@@ -115,6 +127,32 @@ class TestQuarantine:
         replay_quarantine(progress=lambda done, total, words: said.append((done, total)))
 
         assert said == [(1, 2), (2, 2)]
+
+
+@pytest.mark.parametrize("sqlstate", ["40P01", "55P03"], ids=["deadlock", "lock time-out"])
+class TestTroubleOfTheMachine:
+    """It is raised, so that whoever started the replay starts it again; nothing is decided."""
+
+    def test_what_lies_in_quarantine_stays_there_as_it_was(self, sqlstate):
+        put_away(envelope())
+        before = list(QuarantinedEvent.objects.values())
+        trouble(sqlstate)
+
+        with pytest.raises(DatabaseError):
+            replay_quarantine()
+
+        assert list(QuarantinedEvent.objects.values()) == before
+
+    def test_what_the_raw_log_has_is_not_counted_as_refused(self, sqlstate):
+        sent = [envelope() for _ in range(3)]
+        store(sent)
+        lose_signals(sent)
+        trouble(sqlstate)
+
+        with pytest.raises(DatabaseError):
+            replay_raw()
+
+        assert Signal.objects.count() == 0
 
 
 class TestDiscarding:
