@@ -11,14 +11,14 @@ from tests import database_template
 from tests.api import Api
 from tests.factories import UserFactory
 
-
 CHANGES = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-9a-f]", re.IGNORECASE)
 
 
 def pytest_make_parametrize_id(val, argname):
     """Name a test by its argument where the value may be another one in each worker.
 
-    Keys that are made anew and packed bytes, which hold the time, would give each a test of its own.
+    Keys that are made anew, and packed bytes, which hold the time, would give each worker a test
+    that no other one has.
     """
     if isinstance(val, bytes) and not val.isascii():
         return argname

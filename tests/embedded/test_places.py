@@ -71,6 +71,17 @@ def test_no_tcp_port_is_opened(home: Home):
         assert client.config_get("port") == {"port": "0"}
 
 
+def test_settings_of_ones_own_win(home: Home, monkeypatch):
+    monkeypatch.setenv("CRM_HOME", str(home.path))
+    embedded.set_postgres("work_mem = 5MB\n")
+    home.use()
+
+    with home.connect() as connection:
+        assert connection.execute("show work_mem").fetchone() == ("5MB",)
+        assert connection.execute("show cluster_name").fetchone()[0].startswith("crm-")
+    home.layout.own_settings.unlink()
+
+
 def test_a_prepared_folder_of_somebody_else_is_refused(short_folder: Path):
     trap = short_folder / "trap"
     trap.symlink_to(short_folder)

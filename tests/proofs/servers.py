@@ -79,6 +79,7 @@ class Postgres:
             "unix_socket_directories": "",
             "hba_file": self.folder / "hba.conf",
             "ident_file": self.folder / "ident.conf",
+            "fsync": "on",
             "shared_buffers": "128MB",
             "max_connections": 60,
             "min_wal_size": "64MB",
