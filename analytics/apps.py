@@ -10,7 +10,7 @@ class AnalyticsConfig(AppConfig):
         # Imported here: models exist only once all apps are loaded.
         from analytics import checks as checks  # noqa: PLC0415
         from analytics import jobs, receivers  # noqa: PLC0415
-        from analytics.services import pipeline_steps  # noqa: PLC0415
+        from analytics.services import pipeline_steps, watched  # noqa: PLC0415
         from crm_project.common.jobs import register  # noqa: PLC0415
 
         register("score", jobs.score_job, label="Score (whole pipeline)")
@@ -23,4 +23,5 @@ class AnalyticsConfig(AppConfig):
             jobs.rebuild_saved_segments_job,
             label="Rebuild saved segments",
         )
+        watched.watch()
         post_migrate.connect(receivers.set_up, sender=self)

@@ -174,7 +174,13 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "Operations",
             [
                 _list("Jobs", "manufacturing", "common.job", **_counter(request, _JOBS, "info")),
-                _list("Freshness", "update", "common.refreshstate"),
+                _list(
+                    "Pipeline",
+                    "account_tree",
+                    "analytics.pipelinerun",
+                    active=_at("analytics_pipelinerun"),
+                ),
+                _page("Freshness", "update", "common_freshness", "common.view_refreshstate"),
                 _list("Schedules", "schedule", "django_celery_beat.periodictask"),
             ],
         ),

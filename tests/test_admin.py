@@ -6,7 +6,9 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.urls import reverse
+from django.utils import timezone
 
+from analytics.models import PipelineRun, PipelineStep
 from analytics.services.rfm import score_rfm
 from analytics.services.signal_quarantine import quarantine
 from analytics.services.signal_store import store
@@ -38,6 +40,7 @@ PAGES = [
     "admin:analytics_grid",
     "admin:analytics_segment_map",
     "admin:analytics_signal_queue",
+    "admin:common_freshness",
     "admin:analytics_glossary",
 ]
 
@@ -66,6 +69,9 @@ def filled():
     store([envelope("odd_thing", HOSTILE, message_id=HOSTILE, signal_data={HOSTILE: HOSTILE})])
     quarantine(envelope("x", HOSTILE), HOSTILE, HOSTILE)
     score_rfm()
+    run = PipelineRun.objects.create(as_of=timezone.localdate(), error=HOSTILE)
+    PipelineStep.objects.create(run=run, name=HOSTILE, position=1, words=HOSTILE)
+    PipelineStep.objects.create(run=run, name="rfm", position=2, error=HOSTILE, status="failed")
     return customer
 
 
@@ -119,7 +125,7 @@ def test_every_page_of_its_own_opens_with_and_without_rows(admin_client, name):
     assert_safe(admin_client.get(reverse(name)))
 
 
-@pytest.mark.parametrize("name", PAGES[1:5])
+@pytest.mark.parametrize("name", PAGES[1:6])
 def test_pages_of_their_own_need_a_permission(client, staff_user, name):
     client.force_login(staff_user)
 

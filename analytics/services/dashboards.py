@@ -5,6 +5,7 @@ from django.db import connection, transaction
 from analytics.models import RevenueByMonth, RfmGrid, RfmMovement, RfmRun, SegmentSummary
 from analytics.selectors.freshness import step_of
 from analytics.selectors.rfm import current_run, previous_run
+from analytics.services.rfm_steps import end_of
 from crm_project.common.services import refresh
 
 VIEWS = (SegmentSummary, RfmGrid, RevenueByMonth)
@@ -36,7 +37,7 @@ def _refresh_view(name: str) -> int:
 
 def record_movement(*, older: RfmRun, newer: RfmRun) -> int:
     """Store the movement between two runs, unless it is stored. Returns the number of cells."""
-    with refresh.record("movement") as state, transaction.atomic():
+    with refresh.record("movement", as_of=end_of(newer.as_of)) as state, transaction.atomic():
         pair = RfmMovement.objects.filter(older=older, newer=newer)
         if not pair.exists():
             with connection.cursor() as cursor:

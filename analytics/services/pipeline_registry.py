@@ -5,10 +5,12 @@ of those that come after them.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from crm_project.common.exceptions import CrmError
+from crm_project.common.freshness import NIGHTLY, Number
+from crm_project.common.freshness import register as watch
 from crm_project.common.jobs import Progress
 from crm_project.common.models import User
 
@@ -24,6 +26,9 @@ OURS = (
     "saved segments",
 )
 """What a whole run must do. One of these that nobody registered makes the run fail."""
+
+NIGHT = "analytics.tasks.score_nightly"
+"""The scheduled task that runs the pipeline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class Step:
         repeat: do it in every resumed run, because its inputs cannot be told cheaply.
         max_age: older than this, its numbers count as stale.
         what: what people see of it.
-        page: name of the admin page that shows it.
+        page: name of the admin page that shows it; ``permission``: who may open that.
     """
 
     name: str
@@ -80,9 +85,10 @@ class Step:
     uses: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     repeat: bool = False
-    max_age: timedelta = field(default=timedelta(hours=26))
+    max_age: timedelta = NIGHTLY
     what: str = ""
     page: str = ""
+    permission: str = ""
 
 
 _steps: dict[str, Step] = {}
@@ -95,6 +101,18 @@ def register(step: Step) -> None:
         if same != (known.position == step.position) or (same and known.work is not step.work):
             raise ValueError(f"The step {step.name!r} collides with {known.name!r}.")
     _steps[step.name] = step
+    watch(
+        Number(
+            step=step.name,
+            label=step.label,
+            what=step.what,
+            max_age=step.max_age,
+            task=NIGHT,
+            page=step.page,
+            permission=step.permission,
+            position=step.position,
+        )
+    )
 
 
 def all_steps() -> list[Step]:

@@ -52,3 +52,15 @@ def duration(span: timedelta | None) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02} s"
     return f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def age(span: timedelta | None) -> str:
+    """Return how long ago something was, roughly, like ``5 min``, ``3 h`` or ``12 days``."""
+    if span is None:
+        return NOTHING
+    minutes = int(span.total_seconds() // 60)
+    if minutes < 1:
+        return "under a minute"
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"

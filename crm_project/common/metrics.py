@@ -9,6 +9,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from crm_project.common.models import Job, RefreshState
+from crm_project.common.selectors.freshness import report
 
 
 class JobMetrics(Collector):
@@ -20,7 +21,7 @@ class JobMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         try:
-            yield from (_jobs(), _oldest_wait(), _age())
+            yield from (_jobs(), _oldest_wait(), _age(), *_freshness())
         except DatabaseError:
             # The other metrics stay readable while the database is away; /readyz says that it is.
             return
@@ -52,3 +53,27 @@ def _age() -> Metric:
     for name, at in done.values_list("name").annotate(Max("finished_at")):
         metric.add_metric([name], (timezone.now() - at).total_seconds())
     return metric
+
+
+def _freshness() -> Iterator[Metric]:
+    """Of each number that is watched: is it too old, did its last attempt fail, how long it took.
+
+    A number that was never computed has no age; ``crm_refresh_missing`` says so.
+    """
+    kinds = {
+        name: GaugeMetricFamily(f"crm_refresh_{name}", words, labels=["name"])
+        for name, words in (
+            ("stale", "Whether a number is older than it may be."),
+            ("failing", "Whether the last attempt of a step failed."),
+            ("missing", "Whether a number was never computed."),
+            ("seconds", "How long the newest run of a step took."),
+        )
+    }
+    for row in report():
+        name = [row.number.step]
+        kinds["stale"].add_metric(name, int(row.stale))
+        kinds["failing"].add_metric(name, int(row.failing))
+        kinds["missing"].add_metric(name, int(row.missing))
+        if row.newest and row.newest.duration is not None:
+            kinds["seconds"].add_metric(name, row.newest.duration.total_seconds())
+    yield from kinds.values()
