@@ -4,8 +4,9 @@ from typing import Any
 
 from django.utils.module_loading import import_string
 
-from analytics.models import RfmRun
+from analytics.models import RfmRun, Segmentation
 from analytics.services.dashboards import record_movement, refresh_dashboards
+from analytics.services.embeddings import embed_customers
 from analytics.services.pipeline_registry import (
     Step,
     StepContext,
@@ -13,13 +14,18 @@ from analytics.services.pipeline_registry import (
     StepResult,
     register,
 )
+from analytics.services.profiles import refresh_profiles
 from analytics.services.rfm import score_rfm
 from analytics.services.rfm_steps import end_of
 from analytics.services.saved_segment_builds import rebuild_saved_segments
-from crm_project.common.exceptions import CrmError
+from analytics.services.segmentation_verdicts import compare_newest
+from analytics.services.segmentations import build
+from crm_project.common.exceptions import CrmError, NotReadyError
 from crm_project.common.selectors.estimates import estimated_rows
 from crm_project.common.services import refresh
 from orders.services.totals import check_totals
+
+Kind = Segmentation.Kind
 
 ORDERS_AT_ONCE = 5_000_000
 """From so many orders on, a night checks the totals of a seventh of the customers."""
@@ -66,8 +72,9 @@ def movement(context: StepContext) -> StepResult:
 
 def profiles(context: StepContext) -> StepResult:
     _only_now(context, "Profiles")
-    found = _service("profiles.refresh_profiles")(as_of=context.as_of, progress=context.progress)
-    return StepResult(rows=found.customers)
+    found = refresh_profiles(as_of=context.as_of, progress=context.progress)
+    words = f"{found.written:,} of {found.customers:,} looked at are new or have changed."
+    return StepResult(rows=found.customers, words=words)
 
 
 def metrics(context: StepContext) -> StepResult:
@@ -77,28 +84,45 @@ def metrics(context: StepContext) -> StepResult:
         user=context.user,
         progress=context.progress,
     )
-    return StepResult(words=str(run))
+    return StepResult(rows=run.scored, words=" ".join(run.words))
 
 
 def embeddings(context: StepContext) -> StepResult:
     _only_now(context, "Embeddings")
-    found = _service("embeddings.embed_customers")(all=True, progress=context.progress)
-    return StepResult(words=str(found))
+    found = embed_customers(all=True, user=context.user, progress=context.progress)
+    if found.error:
+        raise CrmError(found.error)
+    return StepResult(rows=found.embedded, words=str(found))
 
 
 def segmentations(context: StepContext) -> StepResult:
-    found = _service("segmentations.build")(as_of=context.as_of, progress=context.progress)
-    return StepResult(words=str(found))
+    found = build(
+        as_of=context.as_of,
+        make_current=context.make_current,
+        user=context.user,
+        progress=context.progress,
+    )
+    if not found.made:
+        raise StepNotNeededError(" ".join(sorted(set(found.left_out.values()))))
+    words = [f"{row.get_kind_display().capitalize()}: {row.k} groups." for row in found.made]
+    words += [f"{Kind(kind).label.capitalize()}: {why}" for kind, why in found.left_out.items()]
+    return StepResult(rows=sum(row.customers or 0 for row in found.made), words=" ".join(words))
 
 
 def comparison(context: StepContext) -> StepResult:
-    found = _service("segmentations.compare")(progress=context.progress)
-    return StepResult(words=str(found))
+    try:
+        found = compare_newest(as_of=context.as_of, user=context.user, progress=context.progress)
+    except NotReadyError as reason:
+        raise StepNotNeededError(str(reason)) from reason
+    words = [row.verdict for row in found.comparisons]
+    return StepResult(rows=len(found.comparisons), words=" ".join([*words, found.reason]).strip())
 
 
 def saved_segments(context: StepContext) -> StepResult:
     _only_now(context, "Saved segments")
     found = rebuild_saved_segments(progress=context.progress)
+    if found.error:
+        raise CrmError(str(found))
     return StepResult(rows=found.members, words=str(found))
 
 
