@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from analytics.models import PipelineRun
-from analytics.services import pipeline, signal_replay
+from analytics.services import embeddings, pipeline, signal_replay
 from analytics.services.rfm import score_rfm
 from analytics.services.saved_segment_builds import rebuild_saved_segments
 from crm_project.common.exceptions import CrmError
@@ -79,3 +79,23 @@ def rebuild_saved_segments_job(context: JobContext) -> dict[str, Any]:
     if found.error:
         raise CrmError(found.error)
     return {"segments": [asdict(each) for each in found.segments]}
+
+
+def embed_customers_job(context: JobContext) -> dict[str, Any]:
+    """Run the embedding that a person asked for: of some customers, of all who wait, or anew."""
+    params = context.params
+    found = embeddings.embed_customers(
+        all=not params.get("customers"),
+        anew=bool(params.get("anew")),
+        customers=params.get("customers"),
+        user=context.job.created_by,
+        progress=context.progress,
+    )
+    return {
+        "model": str(found.model),
+        "embedded": found.embedded,
+        "empty": found.empty,
+        "failed": found.failed,
+        "waiting": found.waiting,
+        "words": str(found),
+    }

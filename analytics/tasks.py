@@ -4,7 +4,7 @@ from celery import shared_task
 from django.db import OperationalError
 from django.utils import timezone
 
-from analytics.services import dashboards, rfm, signal_partitions, signal_reports
+from analytics.services import dashboards, embeddings, rfm, signal_partitions, signal_reports
 from crm_project.common.exceptions import ConflictError
 from crm_project.common.services.jobs import create_job
 from crm_project.common.tasks import enqueue
@@ -61,3 +61,14 @@ def gather_search_words() -> None:
 def keep_signal_partitions() -> None:
     """Make next months' partitions of signals and raw events, and drop those past retention."""
     signal_partitions.keep_partitions()
+
+
+@shared_task(
+    autoretry_for=(OperationalError, ConflictError),
+    retry_backoff=60,
+    retry_backoff_max=600,
+    max_retries=3,
+)
+def embed_customers_hourly() -> None:
+    """Embed the customers and products that are new or have another text."""
+    embeddings.embed_customers(all=True)

@@ -1,3 +1,11 @@
+from django.urls import re_path
+
+from analytics.api import customer_filters as customer_filters
+from analytics.api.embeddings import (
+    CustomerEmbeddingViewSet,
+    EmbeddingModelViewSet,
+    ProductSimilarViewSet,
+)
 from analytics.api.pipeline import PipelineRunViewSet
 from analytics.api.quarantine import QuarantineViewSet
 from analytics.api.queue import QueueViewSet
@@ -24,4 +32,13 @@ router.register("search", SearchViewSet, basename="search")
 router.register("saved-segments", SavedSegmentViewSet, basename="saved-segment")
 router.register("quarantine", QuarantineViewSet, basename="quarantine")
 router.register("customers/(?P<code>[^/]+)/timeline", TimelineViewSet, basename="customer-timeline")
-urlpatterns = [*receiving.urlpatterns, *router.urls]
+router.register("embedding-models", EmbeddingModelViewSet, basename="embedding-model")
+_EMBEDDING = CustomerEmbeddingViewSet.as_view({"get": "retrieve", "put": "update"})
+_SIMILAR = CustomerEmbeddingViewSet.as_view({"get": "similar"})
+_SIMILAR_PRODUCTS = ProductSimilarViewSet.as_view({"get": "similar"})
+embeddings = [
+    re_path(r"^customers/(?P<code>[^/]+)/embedding/?$", _EMBEDDING, name="customer-embedding"),
+    re_path(r"^customers/(?P<code>[^/]+)/similar/?$", _SIMILAR, name="customer-similar"),
+    re_path(r"^products/(?P<key>[^/]+)/similar/?$", _SIMILAR_PRODUCTS, name="product-similar"),
+]
+urlpatterns = [*embeddings, *receiving.urlpatterns, *router.urls]

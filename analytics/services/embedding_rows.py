@@ -91,10 +91,28 @@ def survey(subject: Subject, model: EmbeddingModel) -> int:
     return found
 
 
-def waiting(subject: Subject, model: EmbeddingModel, *, after: int, most: int) -> list[Waiting]:
-    """Return the next rows that want a vector, in the order of their keys."""
+def want(subject: Subject, model: EmbeddingModel, keys: Sequence[int]) -> None:
+    """Let these rows wait for a new vector, whatever became of the former one."""
+    with transaction.atomic():
+        _run(subject, _ASKED, model, keys=list(keys))
+
+
+def waiting(
+    subject: Subject,
+    model: EmbeddingModel,
+    *,
+    after: int,
+    most: int,
+    only: Sequence[int] | None = None,
+) -> list[Waiting]:
+    """Return the next rows that want a vector, in the order of their keys; of ``only`` these."""
     with connection.cursor() as cursor:
-        values = {"model": model.pk, "after": after, "most": most}
+        values = {
+            "model": model.pk,
+            "after": after,
+            "most": most,
+            "only": None if only is None else list(only),
+        }
         cursor.execute(_composed(subject, _QUEUE), values)
         return [Waiting(*row) for row in cursor.fetchall()]
 
@@ -110,10 +128,13 @@ def unsurveyed(subject: Subject, model: EmbeddingModel | None) -> int:
         return int(cursor.fetchone()[0])
 
 
-def how_many_wait(subject: Subject, model: EmbeddingModel) -> int:
+def how_many_wait(
+    subject: Subject, model: EmbeddingModel, *, only: Sequence[int] | None = None
+) -> int:
     """Count the rows that want a vector now."""
     with connection.cursor() as cursor:
-        cursor.execute(_composed(subject, _COUNT), {"model": model.pk})
+        values = {"model": model.pk, "only": None if only is None else list(only)}
+        cursor.execute(_composed(subject, _COUNT), values)
         return int(cursor.fetchone()[0])
 
 
@@ -166,9 +187,14 @@ def _run(subject: Subject, statement: LiteralString, model: EmbeddingModel, **va
         return int(cursor.rowcount)
 
 
-def _composed(subject: Subject, statement: LiteralString) -> sql.Composed:
-    return sql.SQL(statement).format(
-        table=sql.SQL(subject.table), key=sql.SQL(subject.key), source=sql.SQL(subject.source)
+def _composed(subject: Subject, statement: LiteralString) -> str:
+    # As text: what records the history of changes in a web request reads every statement.
+    return (
+        sql.SQL(statement)
+        .format(
+            table=sql.SQL(subject.table), key=sql.SQL(subject.key), source=sql.SQL(subject.source)
+        )
+        .as_string()
     )
 
 
@@ -207,6 +233,14 @@ def batches(rows: Sequence[Waiting], size: int) -> Iterator[Sequence[Waiting]]:
         if row.attempts:
             yield [row]
 
+
+_ASKED = """
+    update {table} as e set
+        status = case when e.vector is null then 'pending' else 'stale' end,
+        attempts = 0,
+        next_try_at = null
+    where e.model_id = %(model)s and e.{key} = any(%(keys)s::bigint[])
+"""
 
 _GONE = """
     delete from {table} as e
@@ -255,6 +289,7 @@ _QUEUE = """
     where
         e.model_id = %(model)s and e.{key} > %(after)s
         and (e.status in ('pending', 'stale') or (e.status = 'failed' and e.next_try_at <= now()))
+        and (%(only)s::bigint[] is null or e.{key} = any(%(only)s::bigint[]))
     order by e.{key} limit %(most)s
 """
 
@@ -273,6 +308,7 @@ _COUNT = """
     where
         e.model_id = %(model)s
         and (e.status in ('pending', 'stale') or (e.status = 'failed' and e.next_try_at <= now()))
+        and (%(only)s::bigint[] is null or e.{key} = any(%(only)s::bigint[]))
 """
 
 _WRITE = """

@@ -83,6 +83,7 @@ def embed_customers(
     limit: int | None = None,
     all: bool = False,
     anew: bool = False,
+    customers: Sequence[int] | None = None,
     user: Any = None,
     progress: Progress | None = None,
 ) -> Embedded:
@@ -93,6 +94,7 @@ def embed_customers(
         all: everybody who waits, however many.
         anew: also those whose text is the same, by a new model that learns from today's texts; the
             old vectors serve until it is complete.
+        customers: the keys of those who are embedded, also if they were before; nobody else.
         progress: called with customers done, customers in all, and what is going on.
 
     Raises:
@@ -105,8 +107,11 @@ def embed_customers(
         for subject in (CUSTOMERS, PRODUCTS):
             rows.survey(subject, model)
         _note_surveyed(model)
+        if customers is not None:
+            rows.want(CUSTOMERS, model, customers)
         try:
-            result = _filled(model, limit=_most(limit, all=all), progress=progress)
+            most = _most(limit, all=all or customers is not None)
+            result = _filled(model, limit=most, only=customers, progress=progress)
         except EmbeddingError as error:
             models.fail_in_words(model, error)
             raise
@@ -186,7 +191,13 @@ def _note_surveyed(model: EmbeddingModel) -> None:
         )
 
 
-def _filled(model: EmbeddingModel, *, limit: int | None, progress: Progress | None) -> Embedded:
+def _filled(
+    model: EmbeddingModel,
+    *,
+    limit: int | None,
+    only: Sequence[int] | None,
+    progress: Progress | None,
+) -> Embedded:
     """Make the vectors that are wanted. Those of an external model come from elsewhere."""
     result = Embedded(model)
     if model.provider == EXTERNAL:
@@ -196,11 +207,11 @@ def _filled(model: EmbeddingModel, *, limit: int | None, progress: Progress | No
     if provider is None:
         return result
     run = _Run(model, provider, progress)
-    run.work(CUSTOMERS, limit)
+    run.work(CUSTOMERS, limit, only)
     result = replace(result, embedded=run.done, empty=run.empty, failed=run.failed)
-    if not run.error:
+    if not run.error and only is None:
         run.done = 0
-        run.work(PRODUCTS, None)
+        run.work(PRODUCTS)
         result = replace(result, products=run.done)
     return replace(result, error=run.error)
 
@@ -216,13 +227,16 @@ class _Run:
         self.done = self.empty = self.failed = self.in_a_row = 0
         self.error = ""
 
-    def work(self, subject: Subject, limit: int | None) -> None:
+    def work(
+        self, subject: Subject, limit: int | None = None, only: Sequence[int] | None = None
+    ) -> None:
         """Go once through the queue of a subject, in the order of the keys."""
-        total = rows.how_many_wait(subject, self.model)
+        total = rows.how_many_wait(subject, self.model, only=only)
         total = total if limit is None else min(total, limit)
         left, after = total, 0
         while left > 0 and not self.error:
-            found = rows.waiting(subject, self.model, after=after, most=min(rows.CHUNK, left))
+            most = min(rows.CHUNK, left)
+            found = rows.waiting(subject, self.model, after=after, most=most, only=only)
             if not found:
                 return
             after, left = found[-1].key, left - len(found)

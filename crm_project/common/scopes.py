@@ -21,6 +21,8 @@ SCOPES: dict[str, str] = {
     "segments:write": "Group customers anew, compare segmentations, rename and save segments.",
     "pipeline:read": "Read runs of the scoring pipeline.",
     "pipeline:write": "Start and resume runs of the scoring pipeline.",
+    "embeddings:read": "Read texts and states of embeddings, similar customers and products.",
+    "embeddings:write": "Send vectors that another system computed.",
     "imports:read": "Read import batches and their refused lines.",
     "imports:write": "Upload, confirm and cancel imports.",
     "jobs:read": "Read the progress of jobs started by the same user.",

@@ -100,6 +100,7 @@ def test_every_route_is_described(description):
         *("saved-segment-list", "saved-segment-detail", "saved-segment-fields"),
         *("saved-segment-preview", "saved-segment-members", "saved-segment-members-csv"),
         *("saved-segment-rebuild", "saved-segment-restore", "saved-segment-why"),
+        *("embedding-model-list", "customer-embedding", "customer-similar", "product-similar"),
         *("rfm-by-segment", "rfm-calculate", "rfm-statistics", "job-list", "job-detail"),
     }
     assert len(described) == len(names)

@@ -47,6 +47,18 @@ class StrictFilterBackend(DjangoFilterBackend):
         return ordering_parameters(view)
 
 
+def add_filter(filterset: type[Any], name: str, added: Any) -> None:
+    """Let a higher app offer a filter on a lower app's list: one name, one owner.
+
+    Raises ``ValueError`` when the filterset has another filter of this name.
+    """
+    known = filterset.base_filters.get(name)
+    if known is not None and known is not added:
+        raise ValueError(f"{filterset.__name__} has a filter {name!r} already.")
+    added.field_name = added.field_name or name
+    filterset.base_filters[name] = added
+
+
 def ordering_parameters(view: APIView) -> list[dict[str, Any]]:
     allowed = getattr(view, "ordering_fields", ())
     if not allowed:
