@@ -16,6 +16,7 @@ class AnalyticsConfig(AppConfig):
         register("score", jobs.score_job, label="Score (whole pipeline)")
         register("score_rfm", jobs.score_rfm_job, label="Score customers (RFM)")
         register("embed_customers", jobs.embed_customers_job, label="Embed customers")
+        register("refresh_profiles", jobs.refresh_profiles_job, label="Refresh customer profiles")
         register("replay_quarantine", jobs.replay_quarantine_job, label="Replay quarantine")
         register("discard_quarantine", jobs.discard_quarantine_job, label="Discard quarantine")
         pipeline_steps.register_steps()

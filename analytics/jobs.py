@@ -7,6 +7,7 @@ from uuid import UUID
 
 from analytics.models import PipelineRun
 from analytics.services import embeddings, pipeline, signal_replay
+from analytics.services.profiles import refresh_profiles
 from analytics.services.rfm import score_rfm
 from analytics.services.saved_segment_builds import rebuild_saved_segments
 from crm_project.common.exceptions import CrmError
@@ -51,6 +52,17 @@ def score_job(context: JobContext) -> dict[str, Any]:
     if run.status != PipelineRun.Status.SUCCEEDED:
         raise CrmError(f"Run {run.pk} as of {run.as_of:%Y-%m-%d}: {run.error}")
     return {"run_id": run.pk, "as_of": run.as_of.isoformat(), "status": run.status}
+
+
+def refresh_profiles_job(context: JobContext) -> dict[str, Any]:
+    """Bring the profiles up to date that a person asked for."""
+    params = context.params
+    result = refresh_profiles(
+        as_of=date.fromisoformat(params["as_of"]) if params.get("as_of") else None,
+        full=bool(params.get("full")),
+        progress=context.progress,
+    )
+    return {**asdict(result), "as_of": result.as_of.isoformat()}
 
 
 def replay_quarantine_job(context: JobContext) -> dict[str, Any]:

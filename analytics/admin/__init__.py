@@ -1,9 +1,11 @@
 from analytics.admin import (
     cluster_filters,
+    customer_profile,
     customer_scores,
     filters,
     metrics_runs,
     pipeline,
+    profiles,
     quarantine,
     raw_events,
     runs,
@@ -16,10 +18,12 @@ from analytics.admin import (
 
 __all__ = [
     "cluster_filters",
+    "customer_profile",
     "customer_scores",
     "filters",
     "metrics_runs",
     "pipeline",
+    "profiles",
     "quarantine",
     "raw_events",
     "runs",

@@ -7,6 +7,7 @@ from analytics.api.embeddings import (
     ProductSimilarViewSet,
 )
 from analytics.api.pipeline import PipelineRunViewSet
+from analytics.api.profiles import ProfileViewSet
 from analytics.api.quarantine import QuarantineViewSet
 from analytics.api.queue import QueueViewSet
 from analytics.api.receipts import ReceiptViewSet
@@ -42,3 +43,5 @@ embeddings = [
     re_path(r"^products/(?P<key>[^/]+)/similar/?$", _SIMILAR_PRODUCTS, name="product-similar"),
 ]
 urlpatterns = [*embeddings, *receiving.urlpatterns, *router.urls]
+router.register("customers/(?P<code>[^/]+)/profile", ProfileViewSet, basename="customer-profile")
+urlpatterns = [*receiving.urlpatterns, *router.urls]

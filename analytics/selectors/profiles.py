@@ -59,6 +59,63 @@ def profile_of(customer_id: int) -> CustomerProfile | None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A profile as people and systems are shown it, or why there is none.
+
+    ``values`` has the names of ``ProfileRow``, with first and last article as ``Product`` and the
+    label of each article in ``products``; it has None for all of them where there is no profile.
+    """
+
+    as_of: date | None
+    reason: str | None
+    values: dict[str, Any]
+
+
+NO_SALE = "No sale counted by then."
+NOT_COMPUTED = "Profiles have not been computed yet. Run: manage.py refresh_profiles"
+_NOT_SHOWN = frozenset({"customer_id", "first_product_id", "last_product_id"})
+
+
+def shown_profile(*, customer_id: int, as_of: date | None = None) -> Profile:
+    """Return the stored profile of a customer, or the one of a past day, ready to be shown."""
+    row: ProfileRow | CustomerProfile | None
+    if as_of is None:
+        row = profile_of(customer_id)
+    else:
+        row = next(profile_rows(as_of=as_of, customer_ids=[customer_id]), None)
+    if row is None:
+        empty = dict.fromkeys([*_NAMES, "first_product", "last_product"])
+        known = as_of is not None or CustomerProfile.objects.exists()
+        reason = NO_SALE if known else NOT_COMPUTED
+        return Profile(as_of, reason, _without_ids(empty))
+    values = {name: getattr(row, name) for name in _NAMES}
+    labels = product_labels([row])
+    ends = _ends(row)
+    values["products"] = row.products and [
+        {**item, "label": labels.get(item["value"])} for item in row.products
+    ]
+    for end in ("first_product", "last_product"):
+        values[end] = ends.get(getattr(row, f"{end}_id"))
+    day = row.as_of if isinstance(row, CustomerProfile) else as_of
+    return Profile(day, None, _without_ids(values))
+
+
+def _ends(row: ProfileRow | CustomerProfile) -> dict[int | None, Product | None]:
+    """Return first and last article by id; a stored profile has read them along."""
+    if isinstance(row, CustomerProfile):
+        return {
+            row.first_product_id: row.first_product,
+            row.last_product_id: row.last_product,
+        }
+    wanted = {key for key in (row.first_product_id, row.last_product_id) if key is not None}
+    return {None: None, **Product.objects.in_bulk(wanted)}
+
+
+def _without_ids(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in _NOT_SHOWN}
+
+
 def profile_rows(
     *, as_of: date, customer_ids: Sequence[int] | None = None, chunk: int = 5000
 ) -> Iterator[ProfileRow]:

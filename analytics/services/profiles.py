@@ -38,7 +38,8 @@ class ProfilesResult:
 
     ``customers`` were looked at, ``written`` of them have a new or another profile now, and
     ``removed`` profiles went since nothing counted is left of them. ``whole``: everybody's were
-    computed, whether asked for or because the stored ones described something else.
+    computed, whether asked for or because the stored ones described something else. After a
+    ``dry_run`` nothing of it was kept.
     """
 
     customers: int
@@ -46,10 +47,15 @@ class ProfilesResult:
     written: int
     removed: int
     whole: bool
+    dry_run: bool = False
 
 
 def refresh_profiles(
-    *, as_of: date | None = None, full: bool = False, progress: Progress | None = None
+    *,
+    as_of: date | None = None,
+    full: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
 ) -> ProfilesResult:
     """Compute the profiles of customers concerned by what changed since the last refresh.
 
@@ -58,6 +64,7 @@ def refresh_profiles(
             before the one described so far computes everybody: the stored profiles then show that
             day. To look at the past without writing, use ``selectors.profiles.taste_profiles``.
         full: compute everybody.
+        dry_run: compute all the same, but keep nothing.
 
     Raises ``CrmError`` for a day to come, and ``ConflictError`` while another refresh is under
     way.
@@ -66,15 +73,17 @@ def refresh_profiles(
     if day > timezone.localdate():
         raise CrmError(f"{day:%Y-%m-%d} is still to come; give today or a day before.")
     until = end_of(day)
+    if dry_run:
+        return _refresh(day, until, full=full, keep=False, progress=progress)
     with refresh.record(STEP, as_of=until) as state:
-        result = _refresh(day, until, full=full, progress=progress)
+        result = _refresh(day, until, full=full, keep=True, progress=progress)
         state.rows = result.customers
     return result
 
 
 @transaction.atomic
 def _refresh(
-    day: date, until: datetime, *, full: bool, progress: Progress | None
+    day: date, until: datetime, *, full: bool, keep: bool, progress: Progress | None
 ) -> ProfilesResult:
     if not _one("select pg_try_advisory_xact_lock(%s)", _LOCK)[0]:
         raise ConflictError("Profiles are being refreshed already; try again when that is done.")
@@ -92,8 +101,15 @@ def _refresh(
         "select * from crm_private.profiles_publish(%s, %s, %s, %s, %s)",
         day, until, zone, RULES, whole,
     )  # fmt: skip
+    if not keep:
+        transaction.set_rollback(True)
     return ProfilesResult(
-        customers=customers, as_of=day, written=written, removed=removed, whole=whole
+        customers=customers,
+        as_of=day,
+        written=written,
+        removed=removed,
+        whole=whole,
+        dry_run=not keep,
     )
 
 

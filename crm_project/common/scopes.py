@@ -17,6 +17,7 @@ SCOPES: dict[str, str] = {
     "contacts:write": "Record contacts with customers.",
     "rfm:read": "Read RFM scores, segments and runs.",
     "rfm:write": "Start a new scoring of all customers.",
+    "profiles:read": "Read what customers buy: tastes, rhythm, channels.",
     "segments:read": "Read segmentations, their members and comparisons, and saved segments.",
     "segments:write": "Group customers anew, compare segmentations, rename and save segments.",
     "pipeline:read": "Read runs of the scoring pipeline.",

@@ -6,6 +6,16 @@ from customers.models import Customer
 from orders.models import Order, OrderItem, Product
 from tests.analytics.support import at
 
+TASTY = {
+    "family": "Red",
+    "grape": "Syrah",
+    "sugar_level": "dry",
+    "price_band": "10 to 20",
+    "aroma_woody": 5,
+    "aroma_floral": 1,
+}
+"""An article with tastes."""
+
 
 def goods(**articles):
     """Write articles ``key={field: value}``; return them in their order."""
