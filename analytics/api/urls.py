@@ -33,6 +33,7 @@ router.register("search", SearchViewSet, basename="search")
 router.register("saved-segments", SavedSegmentViewSet, basename="saved-segment")
 router.register("quarantine", QuarantineViewSet, basename="quarantine")
 router.register("customers/(?P<code>[^/]+)/timeline", TimelineViewSet, basename="customer-timeline")
+router.register("customers/(?P<code>[^/]+)/profile", ProfileViewSet, basename="customer-profile")
 router.register("embedding-models", EmbeddingModelViewSet, basename="embedding-model")
 _EMBEDDING = CustomerEmbeddingViewSet.as_view({"get": "retrieve", "put": "update"})
 _SIMILAR = CustomerEmbeddingViewSet.as_view({"get": "similar"})
@@ -43,5 +44,3 @@ embeddings = [
     re_path(r"^products/(?P<key>[^/]+)/similar/?$", _SIMILAR_PRODUCTS, name="product-similar"),
 ]
 urlpatterns = [*embeddings, *receiving.urlpatterns, *router.urls]
-router.register("customers/(?P<code>[^/]+)/profile", ProfileViewSet, basename="customer-profile")
-urlpatterns = [*receiving.urlpatterns, *router.urls]
