@@ -60,7 +60,7 @@ def _start(request: HttpRequest, rows: list[Segmentation]) -> HttpResponse:
     return started(
         request,
         kind=COMPARE,
-        params={"left_id": left.pk, "right_id": right.pk},
+        params={"left": left.pk, "right": right.pk},
         words="The comparison is in the queue.",
         otherwise=f"{page}?left={left.pk}&right={right.pk}",
     )

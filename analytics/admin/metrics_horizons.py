@@ -113,10 +113,17 @@ def _model_row(model: Mapping[str, Any]) -> ModelRow:
             for name in _SHOWN_MEANS
         ),
         total=f"{whole(expected)} / {whole(observed)}",
-        words=tuple(
-            f"{day(str(one.get('origin')))}: {one['words']}" for one in origins if one.get("words")
-        ),
+        words=_words(origins),
     )
+
+
+def _words(origins: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return what was said of the origins, the same sentence once with its days."""
+    said: dict[str, list[str]] = {}
+    for one in origins:
+        if one.get("words"):
+            said.setdefault(str(one["words"]), []).append(day(str(one.get("origin"))))
+    return tuple(f"{words} ({', '.join(days)})" for words, days in said.items())
 
 
 def _auc_bar(model: Mapping[str, Any], at: Mapping[str, Any]) -> Bar:

@@ -33,7 +33,7 @@ class MetricsForm(BaseDialogForm):
 
 @admin.register(MetricsRun)
 class MetricsRunAdmin(ReadOnlyAdminMixin, CrmAdmin[MetricsRun]):
-    list_display = ["as_of", "state", "data", "model", "auc", "calibration", "shown_predicted",
+    list_display = ["as_of", "state", "data", "model", "auc", "ece", "shown_predicted",
                     "took", "created_by", "started_at"]  # fmt: skip
     list_select_related = ["created_by"]
     list_filter = ["status", "quality"]
@@ -42,10 +42,10 @@ class MetricsRunAdmin(ReadOnlyAdminMixin, CrmAdmin[MetricsRun]):
     actions_list = ["score_now"]
     list_before_template = "crm/metrics_list_before.html"
     change_form_outer_before_template = "crm/metrics_run.html"
-    fields = ["as_of", "state", "data", "time_zone", "model", "churn_model", "value_model",
-              "scored", "predicted", "left_out", "created_by", "started_at", "finished_at", "took",
-              "rows_dropped_at"]  # fmt: skip
-    readonly_fields = fields
+    readonly_fields = ["as_of", "state", "data", "time_zone", "model", "churn_model", "value_model",
+                       "scored", "predicted", "left_out", "created_by", "started_at",
+                       "finished_at", "took", "rows_dropped_at"]  # fmt: skip
+    fieldsets = (("Details of the run", {"classes": ["collapse"], "fields": readonly_fields}),)
 
     def has_score_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("analytics.add_metricsrun")
@@ -109,7 +109,7 @@ class MetricsRunAdmin(ReadOnlyAdminMixin, CrmAdmin[MetricsRun]):
         return written(mean_of(run, 30, "auc"))
 
     @admin.display(description="ECE, 30 days")
-    def calibration(self, run: MetricsRun) -> str:
+    def ece(self, run: MetricsRun) -> str:
         return written(mean_of(run, 30, "ece"), "share")
 
     @admin.display(description="With predictions", ordering="predicted")

@@ -1,5 +1,6 @@
 """Segmentations: their groups, names and quality; make new ones."""
 
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -13,7 +14,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminS
 
 from analytics.admin.comparison_page import compare_view
 from analytics.admin.job_started import started
-from analytics.admin.segmentations_shown import shown
+from analytics.admin.segmentations_shown import kind_words, shown
 from analytics.models import Segmentation, SegmentationCluster
 from analytics.selectors.segmentations import (
     current_segmentations,
@@ -38,7 +39,8 @@ class BuildForm(BaseDialogForm):
         label="As of",
         required=False,
         widget=UnfoldAdminSingleDateWidget,
-        help_text="The end of this day counts; nothing later is looked at. Empty: today.",
+        help_text="The end of this day counts; nothing later is looked at. Empty: today. "
+        "Groups of a past day do not become current.",
     )
     kinds = forms.MultipleChoiceField(
         label="Group by",
@@ -59,9 +61,10 @@ class SegmentationAdmin(ReadOnlyAdminMixin, CrmAdmin[Segmentation]):
     actions_list = ["build_now"]
     list_before_template = "crm/segmentations_before.html"
     change_form_outer_before_template = "crm/segmentation.html"
-    fields = ["shown_kind", "as_of", "state", "time_zone", "rfm_run", "seed", "shown_customers",
-              "left_out", "created_by", "started_at", "finished_at", "took"]  # fmt: skip
-    readonly_fields = fields
+    readonly_fields = ["shown_kind", "as_of", "state", "time_zone", "rfm_run", "seed",
+                       "shown_customers", "left_out", "created_by", "started_at", "finished_at",
+                       "took"]  # fmt: skip
+    fieldsets = (("Details", {"classes": ["collapse"], "fields": readonly_fields}),)
 
     def get_urls(self) -> list[URLPattern]:
         def to(route: str, view: Any, name: str) -> URLPattern:
@@ -91,7 +94,10 @@ class SegmentationAdmin(ReadOnlyAdminMixin, CrmAdmin[Segmentation]):
     )
     def build_now(self, request: HttpRequest, form: BuildForm) -> HttpResponse:
         as_of = form.cleaned_data["as_of"]
-        params: dict[str, Any] = {"as_of": as_of.isoformat() if as_of else None}
+        params: dict[str, Any] = {
+            "as_of": as_of.isoformat() if as_of else None,
+            "make_current": not _past(as_of),
+        }
         if form.cleaned_data["kinds"]:
             params["kinds"] = form.cleaned_data["kinds"]
         return started(
@@ -131,7 +137,7 @@ class SegmentationAdmin(ReadOnlyAdminMixin, CrmAdmin[Segmentation]):
 
     @admin.display(description="Groups by", ordering="kind")
     def shown_kind(self, row: Segmentation) -> str:
-        return row.get_kind_display().capitalize()
+        return kind_words(row)
 
     @display(
         description="Status",
@@ -158,6 +164,12 @@ class SegmentationAdmin(ReadOnlyAdminMixin, CrmAdmin[Segmentation]):
     @admin.display(description="Took")
     def took(self, row: Segmentation) -> str:
         return formats.duration(row.finished_at - row.started_at if row.finished_at else None)
+
+
+def _past(as_of: date | None) -> bool:
+    """Tell whether something newer is current: a look back must not take its place."""
+    newer = Segmentation.objects.filter(is_current=True, as_of__gt=as_of) if as_of else None
+    return newer is not None and newer.exists()
 
 
 @require_POST

@@ -95,9 +95,15 @@ def stability_bars(key: str, title: str, stability: Any, names: Mapping[Any, str
     return charts.bars(key, title, values, low=0.0, high=1.0, marks=MARKS)
 
 
+def kind_words(segmentation: Segmentation) -> str:
+    """Return what it groups by, with a capital and without making RFM small."""
+    words = segmentation.get_kind_display()
+    return f"{words[:1].upper()}{words[1:]}"
+
+
 def choice(segmentation: Segmentation) -> str:
     """Name a segmentation in a list to choose from."""
-    kind = segmentation.get_kind_display().capitalize()
+    kind = kind_words(segmentation)
     current = ", current" if segmentation.is_current else ""
     groups = f", {segmentation.k} groups" if segmentation.k else ""
     return f"{kind}, {segmentation.as_of:%-d %b %Y}{groups} (no. {segmentation.pk}{current})"

@@ -151,7 +151,17 @@ class TestTheList:
         admin_client.post(url, data)
 
         job = Job.objects.get(kind="segment_customers")
-        assert job.params == {"as_of": "2011-12-09", "kinds": ["taste"]}
+        assert job.params == {"as_of": "2011-12-09", "kinds": ["taste"], "make_current": True}
+
+    def test_a_look_at_the_past_changes_nothing_that_people_see_today(
+        self, admin_client, known_jobs
+    ):
+        segmentation("taste")
+        url = reverse("admin:analytics_segmentation_build_now")
+
+        admin_client.post(url, {**SUBMITTED, "as_of": "2011-12-08"})
+
+        assert Job.objects.get(kind="segment_customers").params["make_current"] is False
 
 
 class TestTheComparison:
@@ -219,7 +229,7 @@ class TestTheComparison:
         admin_client.post(reverse(COMPARE), {"left": two[0].pk, "right": two[1].pk})
 
         job = Job.objects.get(kind="compare_segmentations")
-        assert job.params == {"left_id": two[0].pk, "right_id": two[1].pk}
+        assert job.params == {"left": two[0].pk, "right": two[1].pk}
 
     def test_names_are_escaped(self, admin_client, two):
         found = results(HOSTILE, HOSTILE)
