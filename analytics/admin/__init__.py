@@ -1,5 +1,6 @@
 from analytics.admin import (
     cluster_filters,
+    customer_metrics,
     customer_profile,
     customer_scores,
     filters,
@@ -18,6 +19,7 @@ from analytics.admin import (
 
 __all__ = [
     "cluster_filters",
+    "customer_metrics",
     "customer_profile",
     "customer_scores",
     "filters",

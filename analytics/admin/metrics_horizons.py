@@ -78,7 +78,7 @@ def horizon_shown(found: Mapping[str, Any], asked: str) -> Horizon:
         gain=charts.gain(f"{key}-gain", f"Gain at {day(origin)}", bins, event=event),
         over_time=charts.lines(
             f"{key}-time", "AUC at each origin",
-            [_auc_series(model) for model in models[:MOST_LINES]], low=0.5, high=1.0),
+            _auc_lines(models), low=0.5, high=1.0),
     )  # fmt: skip
 
 
@@ -138,6 +138,12 @@ def _auc_bar(model: Mapping[str, Any], at: Mapping[str, Any]) -> Bar:
         note=note,
         tone="" if model.get("chosen") else "crm-tone-quiet",
     )
+
+
+def _auc_lines(models: Sequence[Mapping[str, Any]]) -> list[Series]:
+    """Return the first models of which anything is known."""
+    found = [_auc_series(model) for model in models]
+    return [one for one in found if charts.known(value for _, value in one.points)][:MOST_LINES]
 
 
 def _auc_series(model: Mapping[str, Any]) -> Series:

@@ -11,7 +11,7 @@ from crm_project.common.charts.bars import Bar, Bars, Mark, bars
 from crm_project.common.charts.heat import Heat, heat
 from crm_project.common.charts.plots import Bin, Plot, Series, gain, lines, reliability
 from crm_project.common.charts.sankey import Flow, Node, Sankey, sankey
-from crm_project.common.charts.scale import Scale, Table, Unit, scale, written
+from crm_project.common.charts.scale import Scale, Table, Unit, known, scale, written
 
 __all__ = [
     "Bar",
@@ -30,6 +30,7 @@ __all__ = [
     "bars",
     "gain",
     "heat",
+    "known",
     "lines",
     "reliability",
     "sankey",

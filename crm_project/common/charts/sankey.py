@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 from crm_project.common.charts.scale import Described, Table, written
 
-LABEL = 30.0
-"""Height of a label (two lines); the middles of two nodes are never nearer."""
+LABEL = 40.0
+"""Height of a label (three lines); the middles of two nodes are never nearer."""
 
 GAP = 6.0
 THINNEST = 1.5
-LEAST_HEIGHT = 300.0
-A_NODE = 44.0
+LEAST_HEIGHT = 320.0
+A_NODE = 54.0
 """Height of the drawing for each node of the longer side."""
 
 MOST_FLOWS = 40
@@ -124,7 +124,7 @@ def sankey(
     >>> found = sankey("s", "Moves", [Node("a", "A")], [Node("a", "A"), Node("b", "B")],
     ...                [Flow("a", "a", 3), Flow("a", "b", 1)], left_title="May", right_title="June")
     >>> found.height, [ribbon.stayed for ribbon in found.ribbons], found.total
-    (300.0, [True, False], 4)
+    (320.0, [True, False], 4)
     """
     real = _united(flows)
     shown, others = _largest(real, most)
