@@ -132,4 +132,4 @@ class TestCustomerPage:
         with CaptureQueriesContext(connection) as queries:
             admin_client.get(url)
 
-        assert len(queries) <= 28
+        assert len(queries) <= 32

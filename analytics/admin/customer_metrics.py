@@ -13,13 +13,24 @@ from crm_project.common.registry import Kpi, customer_page
 
 PERMISSION = "analytics.view_currentcustomermetrics"
 RUNS_SHOWN = 60
+_LARGE = ("run__back_test", "run__params", "run__convergence", "run__fingerprint")
 _TONES = {"high": "crm-hot"}
+
+
+def _rows(request: HttpRequest, customer_id: int) -> list[CustomerMetrics]:
+    """Read the runs once for a page, newest first: the figures and the tab show the same."""
+    key = f"crm.metrics.{customer_id}"
+    if key not in request.META:
+        rows = CustomerMetrics.objects.filter(customer_id=customer_id, run__status="succeeded")
+        rows = rows.select_related("run").order_by("-run__as_of", "-run_id")
+        request.META[key] = list(rows.defer(*_LARGE)[:RUNS_SHOWN])
+    found: list[CustomerMetrics] = request.META[key]
+    return found
 
 
 def kpis(request: HttpRequest, customer: Any) -> Iterator[Kpi]:
     """Yield what is expected; a dash with the reason where the data says too little."""
-    rows = CurrentCustomerMetrics.objects.select_related("run")
-    found = rows.filter(customer=customer.pk).first()
+    found = next((row for row in _rows(request, customer.pk) if row.run.is_current), None)
     if found is None:
         return
     as_of = f"as of {found.run.as_of:%-d %b %Y}"
@@ -48,8 +59,7 @@ class ExpectedTab(TemplateTab):
         key = str(self.object_id)
         if not key.isdecimal():
             return {}
-        rows = CustomerMetrics.objects.filter(customer_id=int(key), run__status="succeeded")
-        found = list(rows.select_related("run").order_by("-run__as_of", "-run_id")[:RUNS_SHOWN])
+        found = _rows(self.request, int(key))
         newest = next((row for row in found if row.run.is_current), found[0] if found else None)
         return {"newest": newest, "figures": _figures(newest), "chart": _chart(found)}
 
