@@ -17,6 +17,10 @@ class AnalyticsConfig(AppConfig):
         register("score_rfm", jobs.score_rfm_job, label="Score customers (RFM)")
         register("embed_customers", jobs.embed_customers_job, label="Embed customers")
         register("refresh_profiles", jobs.refresh_profiles_job, label="Refresh customer profiles")
+        register("segment_customers", jobs.segment_customers_job, label="Group customers")
+        register(
+            "compare_segmentations", jobs.compare_segmentations_job, label="Compare segmentations"
+        )
         register("replay_quarantine", jobs.replay_quarantine_job, label="Replay quarantine")
         register("discard_quarantine", jobs.discard_quarantine_job, label="Discard quarantine")
         pipeline_steps.register_steps()

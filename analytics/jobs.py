@@ -10,6 +10,9 @@ from analytics.services import embeddings, pipeline, signal_replay
 from analytics.services.profiles import refresh_profiles
 from analytics.services.rfm import score_rfm
 from analytics.services.saved_segment_builds import rebuild_saved_segments
+from analytics.services.segmentation_comparisons import LATER_DAYS
+from analytics.services.segmentation_verdicts import compare_asked
+from analytics.services.segmentations import KINDS, build
 from crm_project.common.exceptions import CrmError
 from crm_project.common.jobs import JobContext
 
@@ -111,3 +114,35 @@ def embed_customers_job(context: JobContext) -> dict[str, Any]:
         "waiting": found.waiting,
         "words": str(found),
     }
+
+
+def segment_customers_job(context: JobContext) -> dict[str, Any]:
+    """Group customers as a person or a system asked for."""
+    params = context.params
+    built = build(
+        as_of=date.fromisoformat(params["as_of"]) if params.get("as_of") else None,
+        kinds=params.get("kinds") or KINDS,
+        make_current=params.get("make_current", True),
+        user=context.job.created_by,
+        progress=context.progress,
+    )
+    return {
+        "as_of": built.as_of.isoformat(),
+        "segmentations": {row.kind: row.pk for row in built.made},
+        "left_out": built.left_out,
+    }
+
+
+def compare_segmentations_job(context: JobContext) -> dict[str, Any]:
+    """Compare the segmentations that were asked for, or the current ones."""
+    params = context.params
+    compared = compare_asked(
+        left_id=params.get("left"),
+        right_id=params.get("right"),
+        as_of=date.fromisoformat(params["as_of"]) if params.get("as_of") else None,
+        later_days=params.get("later_days") or LATER_DAYS,
+        user=context.job.created_by,
+        progress=context.progress,
+    )
+    rows = (*compared.comparisons, *compared.judged)
+    return {"comparisons": [row.pk for row in rows], "reason": compared.reason}

@@ -4,7 +4,14 @@ from celery import shared_task
 from django.db import OperationalError
 from django.utils import timezone
 
-from analytics.services import dashboards, embeddings, rfm, signal_partitions, signal_reports
+from analytics.services import (
+    dashboards,
+    embeddings,
+    rfm,
+    segmentations,
+    signal_partitions,
+    signal_reports,
+)
 from crm_project.common.exceptions import ConflictError
 from crm_project.common.services.jobs import create_job
 from crm_project.common.tasks import enqueue
@@ -29,8 +36,9 @@ def score_rfm_nightly() -> None:
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=30, max_retries=5)
 def thin_runs_nightly() -> None:
-    """Drop scores that the history no longer needs."""
+    """Drop scores and members of groups that the history no longer needs."""
     rfm.thin_runs()
+    segmentations.thin_segmentations()
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=30, max_retries=5)

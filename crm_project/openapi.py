@@ -32,6 +32,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "EmbeddingProvider": "analytics.models.EmbeddingModel.ProviderName",
         "EmbeddingModelStatus": "analytics.models.EmbeddingModel.Status",
         "EmbeddingStatus": "analytics.models.CustomerEmbedding.Status",
+        "SegmentationKind": "analytics.models.Segmentation.Kind",
+        "SegmentationStatus": "analytics.models.Segmentation.Status",
         "SignalClass": "analytics.models.SignalType.Class",
         "SignalKind": "analytics.models.Signal.Kind",
         "QuarantineResolution": "analytics.models.QuarantinedEvent.Resolution",

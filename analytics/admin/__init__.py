@@ -1,5 +1,6 @@
 from analytics.admin import (
     cluster_filters,
+    customer_clusters,
     customer_metrics,
     customer_profile,
     customer_scores,
@@ -19,6 +20,7 @@ from analytics.admin import (
 
 __all__ = [
     "cluster_filters",
+    "customer_clusters",
     "customer_metrics",
     "customer_profile",
     "customer_scores",

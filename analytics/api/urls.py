@@ -15,6 +15,11 @@ from analytics.api.receiving import urls as receiving
 from analytics.api.rfm import RfmViewSet, RunViewSet
 from analytics.api.saved_segments import SavedSegmentViewSet
 from analytics.api.search import SearchViewSet
+from analytics.api.segmentations import (
+    ComparisonViewSet,
+    MemberViewSet,
+    SegmentationViewSet,
+)
 from analytics.api.signal_scores import SignalScoreViewSet
 from analytics.api.signals import SignalViewSet
 from analytics.api.timeline import TimelineViewSet
@@ -25,6 +30,13 @@ router = CrmRouter()
 router.register("rfm/runs", RunViewSet, basename="rfm-run")
 router.register("rfm", RfmViewSet, basename="rfm")
 router.register("pipeline-runs", PipelineRunViewSet, basename="pipeline-run")
+router.register(
+    "segmentations/(?P<segmentation>[0-9]{1,9})/members",
+    MemberViewSet,
+    basename="segmentation-member",
+)
+router.register("segmentations", SegmentationViewSet, basename="segmentation")
+router.register("segmentation-comparisons", ComparisonViewSet, basename="segmentation-comparison")
 router.register("signals", SignalViewSet, basename="signal")
 router.register("signal-scores", SignalScoreViewSet, basename="signal-score")
 router.register("queue", QueueViewSet, basename="queue")

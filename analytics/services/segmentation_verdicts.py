@@ -16,7 +16,7 @@ from analytics.services.segmentation_comparisons import LATER_DAYS, compare, not
 from analytics.services.segmentation_groups import Effort
 from analytics.services.segmentation_known import Known
 from analytics.services.segmentations import build
-from crm_project.common.exceptions import NotReadyError
+from crm_project.common.exceptions import CrmError, NotReadyError
 from crm_project.common.jobs import Progress
 
 Kind = Segmentation.Kind
@@ -30,8 +30,38 @@ class Compared:
     """Comparisons of one day, those of the judged day, and why there is no judged one."""
 
     comparisons: tuple[SegmentationComparison, ...]
-    judged: tuple[SegmentationComparison, ...]
+    judged: tuple[SegmentationComparison, ...] = ()
     reason: str = ""
+
+    @property
+    def words(self) -> str:
+        """One line for people."""
+        if not self.comparisons:
+            return "Nothing was compared."
+        days = sorted({row.as_of for row in (*self.comparisons, *self.judged) if row.later_judged})
+        judged = f"judged as of {days[-1]:%Y-%m-%d}" if days else "not judged by later revenue yet"
+        return f"{len(self.comparisons)} comparisons as of {self.comparisons[0].as_of}, {judged}."
+
+
+def compare_asked(
+    *,
+    left_id: int | None = None,
+    right_id: int | None = None,
+    as_of: date | None = None,
+    later_days: int = LATER_DAYS,
+    user: Any = None,
+    progress: Progress | None = None,
+) -> Compared:
+    """Compare the two that were named; without names, the RFM map with each other kind.
+
+    Raises ``CrmError`` where only one was named, or a day beside them.
+    """
+    more: dict[str, Any] = {"later_days": later_days, "user": user, "progress": progress}
+    if left_id is None and right_id is None:
+        return compare_newest(as_of=as_of, **more)
+    if left_id is None or right_id is None or as_of is not None:
+        raise CrmError("Name either two segmentations, or a day, or neither.")
+    return Compared((compare(left_id=left_id, right_id=right_id, **more),))
 
 
 def compare_newest(

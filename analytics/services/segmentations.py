@@ -60,6 +60,13 @@ class Built:
     made: tuple[Segmentation, ...]
     left_out: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def words(self) -> str:
+        """One line for people."""
+        made = [f"{row.k} {row.get_kind_display()}" for row in self.made]
+        left = [f"{Kind(kind).label} left out: {why}" for kind, why in self.left_out.items()]
+        return "; ".join([", ".join(made) or "no groups", *left])
+
 
 def build(
     *,

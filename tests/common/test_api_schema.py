@@ -107,6 +107,9 @@ def test_every_route_is_described(description):
         *("saved-segment-preview", "saved-segment-members", "saved-segment-members-csv"),
         *("saved-segment-rebuild", "saved-segment-restore", "saved-segment-why"),
         *("embedding-model-list", "customer-embedding", "customer-similar", "product-similar"),
+        *("segmentation-list", "segmentation-detail", "segmentation-rename"),
+        *("segmentation-movement", "segmentation-member-list"),
+        *("segmentation-comparison-list", "segmentation-comparison-detail"),
         *("rfm-by-segment", "rfm-calculate", "rfm-statistics", "job-list", "job-detail"),
     }
     assert len(described) == len(names)
@@ -130,6 +133,8 @@ def test_every_operation_is_closed_without_its_scope(db, description):
         api = Api(*without)
         for key in ("{code}", "{key}", "{customer}", "{slug}"):
             path = path.replace(key, "x")
+        for key in ("{number}", "{segmentation}"):
+            path = path.replace(key, "1")
         path = path.replace("{id}", NO_UUID if BY_UUID.search(path) else "1")
         credentials = {"Authorization": f"Bearer {api.secret}"}
         assert Client().generic(method, path, headers=credentials).status_code == 403, name
