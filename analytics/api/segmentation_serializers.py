@@ -72,7 +72,7 @@ class SegmentationDetailSerializer(SegmentationSerializer):
         read_only_fields = fields
 
 
-class MemberSerializer(serializers.ModelSerializer[SegmentationMember]):
+class ClusterMemberSerializer(serializers.ModelSerializer[SegmentationMember]):
     """A customer and the number of their group."""
 
     customer = serializers.CharField(source="customer.code", help_text="The customer's code.")

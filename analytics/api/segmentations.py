@@ -13,11 +13,11 @@ from rest_framework.response import Response
 from analytics.api.segmentation_serializers import (
     LARGEST_KEY,
     BuildSerializer,
+    ClusterMemberSerializer,
     ClusterMovementSerializer,
     ClusterSerializer,
     CompareSerializer,
     ComparisonSerializer,
-    MemberSerializer,
     RenameSerializer,
     SegmentationDetailSerializer,
     SegmentationSerializer,
@@ -167,7 +167,7 @@ class MemberViewSet(ListMixin, CrmViewSet):
     """Customers with the number of their group, by the customers' ids."""
 
     queryset = SegmentationMember.objects.all()
-    serializer_class = MemberSerializer
+    serializer_class = ClusterMemberSerializer
     filterset_class = MemberFilter
     pagination_class = CursorPagination
     default_ordering = ("customer_id",)

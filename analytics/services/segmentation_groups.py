@@ -77,6 +77,7 @@ class Grouped:
     left_out: int
     clustering: Clustering | None = None
     params: Json = field(default_factory=dict)
+    terms: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def sizes(self) -> dict[int, int]:
@@ -191,18 +192,17 @@ def _params(kind: str, found: Clustering, taste: Taste | None, effort: Effort) -
     }
 
 
-def proposed_names(
-    grouped: Grouped, terms: Mapping[int, Mapping[str, float]]
-) -> dict[int, ClusterName]:
+def proposed_names(grouped: Grouped) -> dict[int, ClusterName]:
     """Name the groups by what sets them apart; ``terms`` counts by number what each buys."""
     typical: dict[int, Medians] = {
         number: medians(grouped.values[grouped.numbers == number]) for number in grouped.sizes
     }
+    terms = {number: grouped.terms.get(number, {}) for number in grouped.sizes}
     return name_clusters(
         grouped.sizes,
         typical,
         quintiles(grouped.values),
-        {number: terms.get(number, {}) for number in grouped.sizes} if terms else {},
+        terms if grouped.terms else {},
         speak_of_values=grouped.kind != Kind.TASTE,
         speak_of_terms=grouped.kind in {Kind.TASTE, Kind.BOTH},
     )

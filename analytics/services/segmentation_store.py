@@ -19,7 +19,7 @@ from analytics.scoring.segmentation_json import (
     renumbered_stability,
 )
 from analytics.selectors.segmentation_values import last_number, members, rows_of
-from analytics.services.segmentation_groups import Grouped
+from analytics.services.segmentation_groups import Grouped, proposed_names
 
 Kind = Segmentation.Kind
 
@@ -92,7 +92,16 @@ def _renumbered(grouped: Grouped, mapping: Mapping[int, int]) -> Grouped:
         numbers=table[grouped.numbers],
         silhouette=renumbered_silhouette(grouped.silhouette, mapping.__getitem__),
         stability=renumbered_stability(grouped.stability, mapping.__getitem__),
+        terms={mapping[number]: counts for number, counts in grouped.terms.items()},
     )
+
+
+def write(segmentation: Segmentation, grouped: Grouped) -> None:
+    """Write a finished segmentation with numbers, members and names; the pointer stays."""
+    grouped, before = numbered(segmentation, grouped)
+    write_members(segmentation, grouped)
+    write_clusters(segmentation, proposed_names(grouped), before)
+    finish(segmentation, grouped)
 
 
 def write_members(segmentation: Segmentation, grouped: Grouped) -> None:

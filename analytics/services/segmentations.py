@@ -7,8 +7,9 @@ nothing from being vacuumed.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import partial
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -28,7 +29,6 @@ from analytics.services.segmentation_groups import (
     LeftOutError,
     group_by_map,
     group_by_means,
-    proposed_names,
 )
 from analytics.services.segmentation_known import Known
 from crm_project.common.exceptions import ConflictError, CrmError
@@ -191,40 +191,46 @@ class _Work:
         with transaction.atomic():
             if not store.lock():
                 raise ConflictError("Customers are being grouped already; try again afterwards.")
-            _sweep(self.rows)
             self.tell.step("Reading behaviour and taste")
             known = self._timed("read", lambda: self.known.behaviour(run))
             found_taste = self._timed("taste", lambda: self._taste(day))
             read = dict(self.timings)
+            found: list[tuple[Segmentation, Grouped]] = []
             for row in self.rows:
-                self.timings = dict(read)
+                row.timings = dict(read)
+                self.timings = row.timings
+                row.rfm_run = run
+                self.tell.step(f"Finding the {row.get_kind_display()}")
                 try:
-                    self._one(row, run, known, found_taste)
+                    found.append((row, self._found(row, run, known, found_taste)))
                 except LeftOutError as reason:
                     left_out[row.kind] = str(reason)
-                    _leave_out(row, str(reason))
-            if self.make_current:
-                store.publish([row for row in self.rows if row.status == Status.SUCCEEDED])
+            self._write(found, left_out)
         return left_out
+
+    def _write(self, found: list[tuple[Segmentation, Grouped]], left_out: dict[str, str]) -> None:
+        """Write everything at the end: until here the transaction has only read."""
+        _sweep(self.rows)
+        for row in self.rows:
+            if row.kind in left_out:
+                _leave_out(row, left_out[row.kind])
+        for row, grouped in found:
+            self.timings = row.timings
+            self.tell.step(f"Writing the {row.get_kind_display()}")
+            self._timed("write", partial(store.write, row, grouped))
+            row.save(update_fields=["timings"])
+        if self.make_current:
+            store.publish([row for row, _ in found])
 
     def _taste(self, day: date) -> Taste | str:
         if not {row.kind for row in self.rows} & {Kind.TASTE, Kind.BOTH}:
             return ""
         return self.known.taste(day)
 
-    def _one(self, row: Segmentation, run: RfmRun, known: Any, found: Taste | str) -> None:
-        label = row.get_kind_display()
-        self.tell.step(f"Finding the {label}")
-        row.rfm_run = run
+    def _found(self, row: Segmentation, run: RfmRun, known: Any, found: Taste | str) -> Grouped:
         grouped = self._timed("group", lambda: self._grouped(row, run, known, found))
-        self.tell.step(f"Writing the {label}")
-        grouped, before = self._timed("match", lambda: store.numbered(row, grouped))
         terms = self._timed("terms", lambda: self._terms(row, grouped, found))
-        names = proposed_names(grouped, terms)
-        self._timed("members", lambda: store.write_members(row, grouped))
-        store.write_clusters(row, names, before)
-        row.timings = self.timings
-        store.finish(row, grouped)
+        return replace(grouped, terms=terms)
 
     def _grouped(self, row: Segmentation, run: RfmRun, known: Any, found: Taste | str) -> Grouped:
         if row.kind == Kind.RFM_MAP:

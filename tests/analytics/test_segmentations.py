@@ -371,7 +371,7 @@ class TestSideBySide:
                 return cursor.fetchall()
 
         def look(done, total, words):
-            if words.startswith("Finding the behaviour"):  # the map's partition is attached
+            if words.startswith("Writing the behaviour"):  # the map's partition is attached
                 seen.append(in_thread(read)())
 
         build(as_of=DAY, kinds=["rfm_map", "rfm"], effort=QUICK, progress=look)
