@@ -125,6 +125,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     "analytics_segmentation_compare",
                     "analytics.view_segmentationcomparison",
                 ),
+                _list("Embedding models", "hub", "analytics.embeddingmodel"),
+                _list("Embeddings", "scatter_plot", "analytics.customerembedding"),
             ],
         ),
         (

@@ -4,6 +4,7 @@ from analytics.admin import (
     customer_metrics,
     customer_profile,
     customer_scores,
+    embeddings,
     filters,
     metrics_runs,
     pipeline,
@@ -16,6 +17,7 @@ from analytics.admin import (
     signal_scores,
     signal_types,
     signals,
+    similar_tab,
 )
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "customer_metrics",
     "customer_profile",
     "customer_scores",
+    "embeddings",
     "filters",
     "metrics_runs",
     "pipeline",
@@ -36,4 +39,5 @@ __all__ = [
     "signal_scores",
     "signal_types",
     "signals",
+    "similar_tab",
 ]

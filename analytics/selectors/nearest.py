@@ -107,7 +107,7 @@ def _in_segment(code: str) -> sql.Composable:
 
 
 def _at_most(wanted: sql.Composable, most: int) -> bool:
-    statement = sql.SQL("select count(*) from (select from ({}) as w limit {}) as some").format(
+    statement = sql.SQL("select count(*) from (select from ({}) as w limit {}) as few").format(
         wanted, sql.Literal(most + 1)
     )
     with connection.cursor() as cursor:

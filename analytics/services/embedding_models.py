@@ -4,6 +4,7 @@ Filling goes on beside the current model, which serves until the new one is comp
 transaction moves the mark. Whatever kills a process on the way leaves the old model serving.
 """
 
+import math
 from datetime import timedelta
 from typing import Any
 
@@ -75,11 +76,17 @@ def _reason(recipe: Recipe, current: EmbeddingModel | None, *, anew: bool) -> st
     return ""
 
 
+def refit_at(model: EmbeddingModel) -> int | None:
+    """Return the vectors of new or changed texts with which a model learns anew; None: never."""
+    if model.provider != EmbeddingModel.ProviderName.LOCAL or not model.is_current:
+        return None
+    return max(REFIT_FROM, math.ceil(REFIT_SHARE * model.fitted_on))
+
+
 def refit_due(model: EmbeddingModel) -> bool:
     """Whether so much has changed since the model learned that it should learn anew."""
-    if model.provider != EmbeddingModel.ProviderName.LOCAL:
-        return False
-    return model.written >= max(REFIT_FROM, REFIT_SHARE * model.fitted_on)
+    needed = refit_at(model)
+    return needed is not None and model.written >= needed
 
 
 def _begin(recipe: Recipe, reason: str, user: Any) -> EmbeddingModel:

@@ -85,9 +85,14 @@ def opened(model: EmbeddingModel) -> Provider:
     extra = {
         "batch": min(settings.CRM_EMBEDDING_BATCH, LARGEST_BATCH),
         "price_per_million": price(),
-        "patience": Patience(timeout=settings.CRM_EMBEDDING_TIMEOUT),
+        "patience": patience(),
     }
     return model.open(key=settings.CRM_EMBEDDING_API_KEY if ours else "", extra=extra)
+
+
+def patience() -> Patience:
+    """Return how long a service is waited for, and how often it is asked."""
+    return Patience(timeout=settings.CRM_EMBEDDING_TIMEOUT)
 
 
 def price() -> Decimal | None:

@@ -1,14 +1,14 @@
 """What higher apps show on the pages of a lower app: they register here, the page reads here.
 
 The customer page belongs to ``customers``, which knows nothing of orders or segments. Those apps
-register figures, tabs, columns, filters and prefetches when their admin is loaded.
+register figures, tabs, columns, filters, actions and prefetches when their admin is loaded.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,18 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class BulkAction:
+    """What can be done with the rows that somebody ticked: ``run(request, rows)``.
+
+    ``run`` returns a response, or None to stay on the list.
+    """
+
+    name: str
+    description: str
+    run: Callable[[HttpRequest, Any], HttpResponse | None]
+
+
+@dataclass(frozen=True, slots=True)
 class _Part:
     position: int
     permission: str
@@ -48,6 +60,7 @@ class PageRegistry:
     _tabs: list[_Part] = field(default_factory=list)
     _columns: list[_Part] = field(default_factory=list)
     _filters: list[_Part] = field(default_factory=list)
+    _actions: list[_Part] = field(default_factory=list)
 
     def add_kpis(
         self,
@@ -71,6 +84,10 @@ class PageRegistry:
         """Offer a filter beside the list."""
         self._filters.append(_Part(position, permission, list_filter))
 
+    def add_action(self, action: BulkAction, *, position: int, permission: str = "") -> None:
+        """Offer an action on ticked rows of the list."""
+        self._actions.append(_Part(position, permission, action))
+
     def kpis(self, request: HttpRequest, row: Any) -> list[Kpi]:
         return [kpi for source in _allowed(self._kpis, request) for kpi in source(request, row)]
 
@@ -82,6 +99,9 @@ class PageRegistry:
 
     def filters(self, request: HttpRequest) -> list[type[Any]]:
         return _allowed(self._filters, request)
+
+    def actions(self, request: HttpRequest) -> list[BulkAction]:
+        return _allowed(self._actions, request)
 
 
 def _allowed(parts: list[_Part], request: HttpRequest) -> list[Any]:

@@ -17,7 +17,7 @@ from crm_project.common.admin import (
     ReasonAdmin,
 )
 from crm_project.common.admin.theme import display
-from crm_project.common.registry import Column, customer_page
+from crm_project.common.registry import BulkAction, Column, customer_page
 from crm_project.common.selectors.history import Source
 from customers.admin.contact import ContactsTab
 from customers.admin.filters import ContactableFilter, CountryFilter
@@ -89,6 +89,14 @@ class CustomerAdmin(HistoryAdmin[Customer], ReasonAdmin[Customer], BigListAdmin[
     def get_list_filter(self, request: HttpRequest) -> Any:
         return [*customer_page.filters(request), *super().get_list_filter(request)]
 
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Offer what other apps do with ticked customers."""
+        extra = customer_page.actions(request)
+        return {
+            **super().get_actions(request),
+            **{one.name: (_as_action(one), one.name, one.description) for one in extra},
+        }
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         """Load what the registered columns show: one query for each kind, none for each row."""
         loads = [column.prefetch for column in customer_page.columns(request) if column.prefetch]
@@ -126,6 +134,17 @@ def _as_display(column: Column) -> Callable[[Customer], Any]:
 
     show.__name__ = column.name
     return admin.display(show, description=column.title, ordering=column.ordering or None)
+
+
+def _as_action(action: BulkAction) -> Callable[[Any, HttpRequest, Any], HttpResponse | None]:
+    """Turn a registered action into what Django's list understands."""
+
+    def run(
+        modeladmin: Any, request: HttpRequest, queryset: QuerySet[Customer]
+    ) -> HttpResponse | None:
+        return action.run(request, queryset)
+
+    return run
 
 
 @admin.register(CustomerAlias)
