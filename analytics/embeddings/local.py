@@ -11,9 +11,8 @@ from itertools import chain
 from typing import Any, Final, Self
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from sklearn.utils.extmath import randomized_svd
 
 from analytics.embeddings.artefact import packed, unpacked
 from analytics.embeddings.base import ArtefactError, NotFittedError, Vectors, centred
@@ -68,6 +67,8 @@ class LocalProvider:
         directions = np.zeros((len(columns), self.dimension))
         rank = min(self.dimension, *weights.shape)
         if rank:
+            from sklearn.utils.extmath import randomized_svd  # noqa: PLC0415 - loads for seconds
+
             _, _, found = randomized_svd(weights, rank, n_iter=4, random_state=self.seed)
             directions[:, :rank] = found.T
         # Rounded as it is stored, so that a restored model gives the very same vectors.
@@ -169,7 +170,7 @@ def _idf(counted: Sequence[Counter[str]], columns: dict[str, int]) -> NDArray[np
 
 def _weights(
     counted: Sequence[Counter[str]], columns: dict[str, int], idf: NDArray[np.float64]
-) -> csr_matrix:
+) -> "scipy.sparse.csr_matrix":
     """Return one row of length 1 per text: (1 + ln count) x IDF; unknown terms count nothing."""
     counts: list[int] = []
     indices: list[int] = []
@@ -180,7 +181,7 @@ def _weights(
         counts.extend(count for _, count in known)
         starts.append(len(indices))
     shape = (len(counted), len(columns))
-    weights = csr_matrix((np.array(counts, np.float64), indices, starts), shape=shape)
+    weights = scipy.sparse.csr_matrix((np.array(counts, np.float64), indices, starts), shape=shape)
     # One order of adding up: a text gets the same vector alone and among others.
     weights.sort_indices()
     weights.data = (1.0 + np.log(weights.data)) * idf[weights.indices]

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
+import scipy
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from analytics.scoring.agreement import contingency
@@ -108,6 +106,9 @@ class Clustering:
 
 def fit_means(points: Floats, k: int, *, seed: int, starts: int = STARTS) -> Means:
     """Run k-means; equal sizes are ordered by their centres, so that numbers are repeatable."""
+    from sklearn.cluster import KMeans  # noqa: PLC0415 - loads for seconds
+    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415 - loads for seconds
+
     model = KMeans(n_clusters=k, n_init=starts, random_state=seed)
     with warnings.catch_warnings():
         # A resample may hold fewer different customers than groups: then groups stay empty.
@@ -258,7 +259,7 @@ def _counterparts(
     table = contingency(previous, current)
     both = np.array(table.counts)
     similar = both / (both.sum(axis=1, keepdims=True) + both.sum(axis=0, keepdims=True) - both)
-    olds, news = linear_sum_assignment(similar, maximize=True)
+    olds, news = scipy.optimize.linear_sum_assignment(similar, maximize=True)
     return {
         int(table.right[new]): int(table.left[old])
         for old, new in zip(olds, news, strict=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import special
+import scipy
 
 from analytics.scoring.clv_histories import FloatArray, Histories, thinned
 from analytics.scoring.clv_quadrature import beta_nodes
@@ -82,7 +82,7 @@ def p_alive(kind: Kind, params: FloatArray, h: Histories) -> FloatArray:
     >>> p_alive("bg", p, one_time).tolist(), p_alive("mbg", p, one_time).round(3).tolist()
     ([1.0], [0.364])
     """
-    alive: FloatArray = special.expit(-_log_odds_left(kind, params, h))
+    alive: FloatArray = scipy.special.expit(-_log_odds_left(kind, params, h))
     return alive
 
 
@@ -131,7 +131,7 @@ def log_likelihood(kind: Kind, params: FloatArray, h: Histories) -> tuple[float,
     r, alpha, a, b = params
     n, w = _chances(kind, h), h.weight()
     log_odds = _log_odds_left(kind, params, h)
-    left = special.expit(log_odds)
+    left = scipy.special.expit(log_odds)
     to_now, to_last = alpha + h.T, alpha + h.t_x
     log_ratio = np.log(to_now) - np.log(to_last)
     # The slow functions depend on the count alone: once for each different count.
@@ -139,16 +139,20 @@ def log_likelihood(kind: Kind, params: FloatArray, h: Histories) -> tuple[float,
     at = n.astype(np.int64)
     of_x = counts - (1 if kind == "mbg" else 0)
     of_x[0] = max(of_x[0], 0)
-    value = (special.gammaln(r + of_x) - special.gammaln(r) + r * np.log(alpha))[at]
+    value = (scipy.special.gammaln(r + of_x) - scipy.special.gammaln(r) + r * np.log(alpha))[at]
     value += -(r + h.x) * np.log(to_now) + np.logaddexp(0.0, log_odds)
-    value += (special.gammaln(b + counts) - special.gammaln(a + b + counts))[at]
-    value += special.gammaln(a + b) - special.gammaln(b)
-    psi_sum = (special.psi(a + b) - special.psi(a + b + counts))[at]
-    by_r = (special.psi(r + of_x) - special.psi(r) + np.log(alpha))[at]
+    value += (scipy.special.gammaln(b + counts) - scipy.special.gammaln(a + b + counts))[at]
+    value += scipy.special.gammaln(a + b) - scipy.special.gammaln(b)
+    psi_sum = (scipy.special.psi(a + b) - scipy.special.psi(a + b + counts))[at]
+    by_r = (scipy.special.psi(r + of_x) - scipy.special.psi(r) + np.log(alpha))[at]
     by_r += left * log_ratio - np.log(to_now)
     by_alpha = r / alpha - (r + h.x) * (1 / to_now - left * (1 / to_now - 1 / to_last))
     by_a = psi_sum + left / a
-    by_b = psi_sum + (special.psi(b + counts) - special.psi(b))[at] - left / _at_least_b(b, n)
+    by_b = (
+        psi_sum
+        + (scipy.special.psi(b + counts) - scipy.special.psi(b))[at]
+        - left / _at_least_b(b, n)
+    )
     return float(w @ value), np.array([w @ by_r, w @ by_alpha, w @ by_a, w @ by_b])
 
 
@@ -156,9 +160,9 @@ def nbd_log_likelihood(params: FloatArray, h: Histories) -> tuple[float, FloatAr
     """Return the same for a model in which nobody ever leaves (parameters r, alpha)."""
     r, alpha = params
     w, to_now = h.weight(), alpha + h.T
-    value = special.gammaln(r + h.x) - special.gammaln(r) + r * np.log(alpha)
+    value = scipy.special.gammaln(r + h.x) - scipy.special.gammaln(r) + r * np.log(alpha)
     value = value - (r + h.x) * np.log(to_now)
-    by_r = special.psi(r + h.x) - special.psi(r) + np.log(alpha) - np.log(to_now)
+    by_r = scipy.special.psi(r + h.x) - scipy.special.psi(r) + np.log(alpha) - np.log(to_now)
     by_alpha = r / alpha - (r + h.x) / to_now
     return float(w @ value), np.array([w @ by_r, w @ by_alpha])
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special
+import scipy
 
 from analytics.scoring.clv_evaluation import Evaluation
 from analytics.scoring.clv_histories import FloatArray, Histories
@@ -57,7 +57,7 @@ class Logistic:
         if abs(weeks - self.horizon) > 1e-9:
             raise ValueError(f"The model knows a horizon of {self.horizon:.2f} weeks only.")
         logits = ((features(h) - self.centre) / self.scale) @ self.coefficients + self.intercept
-        chance: FloatArray = special.expit(logits)
+        chance: FloatArray = scipy.special.expit(logits)
         return chance if rate is None else recalibrate(chance, rate, weights=h.weight())
 
 
@@ -88,10 +88,10 @@ def fit_logistic(before: Histories, later: npt.ArrayLike, *, weeks: float) -> Lo
     def cost(beta: FloatArray) -> tuple[float, FloatArray]:
         logits = design @ beta
         loss = w @ (np.logaddexp(0.0, logits) - bought * logits)
-        slope = design.T @ (w * (special.expit(logits) - bought)) + RIDGE * free * beta
+        slope = design.T @ (w * (scipy.special.expit(logits) - bought)) + RIDGE * free * beta
         return float(loss + RIDGE / 2 * (free * beta) @ beta) / total, slope / total
 
-    found = optimize.minimize(
+    found = scipy.optimize.minimize(
         cost, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 1000}
     )
     beta = np.asarray(found.x)
@@ -110,13 +110,13 @@ def recalibrate(p: npt.ArrayLike, rate: float, *, weights: FloatArray | None = N
     if not 0 < rate < 1:
         raise ValueError("The rate must lie between 0 and 1.")
     chance = np.clip(np.asarray(p, np.float64), 1e-12, 1 - 1e-12)
-    logits = special.logit(chance)
+    logits = scipy.special.logit(chance)
     w = np.ones(len(chance)) if weights is None else weights
 
     def excess(shift: float) -> float:
-        return float(w @ special.expit(logits + shift) / w.sum()) - rate
+        return float(w @ scipy.special.expit(logits + shift) / w.sum()) - rate
 
-    moved: FloatArray = special.expit(logits + optimize.brentq(excess, -60.0, 60.0))
+    moved: FloatArray = scipy.special.expit(logits + scipy.optimize.brentq(excess, -60.0, 60.0))
     return moved
 
 

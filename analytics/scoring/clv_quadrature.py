@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy import linalg
+import scipy
 
 from analytics.scoring.clv_histories import FloatArray
 
@@ -34,5 +34,5 @@ def beta_nodes(a: float, b: float) -> tuple[FloatArray, FloatArray]:
     k = k[1:]
     squares[1:] = 4 * k * (k + low) * (k + high) * (k + both)
     squares[1:] /= (2 * k + both) ** 2 * (2 * k + both + 1) * (2 * k + both - 1)
-    points, vectors = linalg.eigh_tridiagonal(diagonal, np.sqrt(squares))
+    points, vectors = scipy.linalg.eigh_tridiagonal(diagonal, np.sqrt(squares))
     return np.clip((1 + points) / 2, 1e-300, 1.0), np.square(vectors[0])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from analytics.scoring.clv_histories import FloatArray
 
@@ -72,7 +72,7 @@ def _best(
 
     best_logs, best_cost, settled = np.zeros(len(starts[0])), np.inf, False
     for start in starts:
-        result = optimize.minimize(
+        result = scipy.optimize.minimize(
             cost,
             np.log(np.array(start, np.float64)),
             jac=True,

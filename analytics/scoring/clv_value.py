@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy import special
+import scipy
 
 from analytics.scoring.clv_histories import FloatArray, Histories
 from analytics.scoring.clv_search import search
@@ -80,11 +80,13 @@ def gamma_gamma_log_likelihood(
     """
     p, q, v = params
     total = np.log(x * m + v)
-    value = special.gammaln(p * x + q) - special.gammaln(p * x) - special.gammaln(q)
+    value = (
+        scipy.special.gammaln(p * x + q) - scipy.special.gammaln(p * x) - scipy.special.gammaln(q)
+    )
     value += q * np.log(v) + (p * x - 1) * np.log(m) + p * x * np.log(x) - (p * x + q) * total
-    psi_both = special.psi(p * x + q)
-    by_p = x * (psi_both - special.psi(p * x) + np.log(x * m) - total)
-    by_q = psi_both - special.psi(q) + np.log(v) - total
+    psi_both = scipy.special.psi(p * x + q)
+    by_p = x * (psi_both - scipy.special.psi(p * x) + np.log(x * m) - total)
+    by_q = psi_both - scipy.special.psi(q) + np.log(v) - total
     by_v = q / v - (p * x + q) / (x * m + v)
     return float(w @ value), np.array([w @ by_p, w @ by_q, w @ by_v])
 

@@ -12,8 +12,6 @@ from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import silhouette_samples
-from sklearn.neighbors import NearestNeighbors
 
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.generic]
@@ -117,6 +115,8 @@ def silhouette(points: Floats, labels: Labels, *, seed: int, limit: int = SAMPLE
     names, codes = np.unique(labels[rows], return_inverse=True)
     if not 1 < len(names) < len(rows):
         return Silhouette(value=None, by_group=(), sample=len(rows), customers=len(labels))
+    from sklearn.metrics import silhouette_samples  # noqa: PLC0415 - loads for seconds
+
     widths = silhouette_samples(points[rows], codes)
     sizes = np.bincount(codes)
     means = np.bincount(codes, weights=widths) / sizes
@@ -193,6 +193,8 @@ def neighbour_purity(
         return None
     asking = sample_rows(len(pool), limit, seed + 1)
     _, codes = np.unique(labels[pool], return_inverse=True)
+    from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415 - loads for seconds
+
     index = NearestNeighbors(n_neighbors=neighbours + 1, algorithm="brute").fit(points[pool])
     near = index.kneighbors(points[pool[asking]], return_distance=False)
     others = near != asking[:, None]
