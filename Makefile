@@ -26,7 +26,7 @@ run: .venv/demo.stamp ## Serve the web pages with a worker and the scheduler unt
 	@$(PY) manage.py serve $(if $(PORT),--port $(PORT))
 
 test: .venv/dev.stamp ## Run the tests on all cores (ARGS="-k rfm" chooses, ARGS="-n 0" takes one process)
-	$(PY) -m pytest -n auto --dist worksteal $(ARGS)
+	$(PY) -m pytest -n auto $(ARGS)
 
 test-slow: .venv/dev.stamp ## Run the proofs that take minutes: kills, power cuts, bad networks (docs/proofs.md)
 	@sh tests/proofs/install.sh

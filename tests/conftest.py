@@ -3,6 +3,7 @@
 import re
 from concurrent.futures import ThreadPoolExecutor
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -10,6 +11,10 @@ from django.db import connection
 from tests import database_template
 from tests.api import Api
 from tests.factories import UserFactory
+
+# How long an example takes says more about what else the machine does.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 CHANGES = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-9a-f]", re.IGNORECASE)
 
@@ -23,6 +28,23 @@ def pytest_make_parametrize_id(val, argname):
     if isinstance(val, bytes) and not val.isascii():
         return argname
     return argname if isinstance(val, str) and CHANGES.search(val) else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Begin the tests that commit with the slow ones: many short ones at the end fill all workers.
+
+    The order of pytest-django stays: first tests that roll back, then those that commit, which may
+    leave something behind, then those without a database. Workers get tests in this order.
+    """
+    first = next((place for place, item in enumerate(items) if commits(item)), len(items))
+    items[first:] = sorted(items[first:], key=lambda item: not item.get_closest_marker("slow"))
+
+
+def commits(item):
+    marker = item.get_closest_marker("django_db")
+    asks = {"transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
+    return bool(asks) or bool(marker and marker.kwargs.get("transaction"))
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,8 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from tests import database_template
+
 OURS = ("recommendations", "analytics", "orders", "customers", "common")
 
 
@@ -45,18 +47,16 @@ def test_migrations_go_forward_back_to_zero_and_forward_again(scratch_database):
 @pytest.fixture
 def scratch_database():
     """A database of its own, so that the other tests keep theirs."""
-    usual = connection.settings_dict["NAME"]
-    scratch = f"{usual}_migrations"
+    scratch = f"{connection.settings_dict['NAME']}_migrations"
+    # Where the tests' database is a copy of a migrated one, so is this.
+    template = connection.settings_dict["TEST"]["TEMPLATE"] or "template1"
     with connection.cursor() as cursor:
         cursor.execute(f'drop database if exists "{scratch}" with (force)')
-        cursor.execute(f'create database "{scratch}"')
-    connection.close()
-    connection.settings_dict["NAME"] = scratch
+        cursor.execute(f'create database "{scratch}" template "{template}"')
     try:
-        call_command("migrate", verbosity=0)
-        yield scratch
+        with database_template.on_database(scratch):
+            call_command("migrate", verbosity=0)
+            yield scratch
     finally:
-        connection.close()
-        connection.settings_dict["NAME"] = usual
         with connection.cursor() as cursor:
             cursor.execute(f'drop database "{scratch}" with (force)')

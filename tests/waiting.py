@@ -3,7 +3,7 @@
 import time
 
 
-def wait_until(holds, *, seconds=30, every=0.05):
+def wait_until(holds, *, seconds=60, every=0.05):
     """Return the first true value of ``holds()``; fail after ``seconds``."""
     end = time.monotonic() + seconds
     while not (value := holds()):

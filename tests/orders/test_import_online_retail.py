@@ -23,6 +23,7 @@ def uploads(settings, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.django_db
 def test_the_excerpt_gives_the_known_figures_and_twice_changes_nothing():
     batch, found = figures(EXCERPT)
