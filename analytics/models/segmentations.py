@@ -120,7 +120,9 @@ class Segmentation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display().capitalize()} as of {self.as_of:%Y-%m-%d}"
+        # Not `capitalize`, which would make "Rfm" of "RFM".
+        label = self.get_kind_display()
+        return f"{label[:1].upper()}{label[1:]} as of {self.as_of:%Y-%m-%d}"
 
 
 @staff_history(exclude=["evidence"])

@@ -36,6 +36,9 @@ FIT_SAMPLE, TRIAL_SAMPLE, CHUNK = 20_000, 4_000, 50_000
 STARTS, TRIAL_RESAMPLES, RESAMPLES = 10, 20, 100
 """k-means++ starts, resamples per number of groups tried, and for the number chosen."""
 
+BLURRED = 0.25
+"""Silhouette below which groups are no substantial structure (Kaufman and Rousseeuw 1990)."""
+
 SAME_GROUP = 0.2
 """Jaccard similarity below which a group is a new one and gets a new number."""
 
@@ -156,6 +159,8 @@ def choose(candidates: Sequence[Candidate]) -> Choice:
         f"{best.k} groups: {reason} (silhouette {best.silhouette:.2f}, "
         f"mean Jaccard {best.mean_jaccard:.2f}, worst {best.worst_jaccard:.2f})."
     )
+    if best.silhouette < BLURRED:
+        words += " They hardly stand apart from each other: take them for shades, not for kinds."
     return Choice(k=best.k, words=words, candidates=tuple(candidates))
 
 

@@ -107,7 +107,7 @@ def agreement_words(left: str, right: str, index: float) -> str:
     'RFM and Taste agree little (adjusted Rand index 0.06).'
     """
     words = next((words for limit, words in AGREEMENT if index < limit), "are almost the same")
-    return f"{left} and {right} {words} (adjusted Rand index {index:.2f})."
+    return f"{left} and {right} {words} (adjusted Rand index {round(index, 2) + 0.0:.2f})."
 
 
 def _percent(share: float) -> str:

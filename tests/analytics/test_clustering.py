@@ -109,6 +109,7 @@ def test_without_structure_no_number_of_groups_is_called_stable():
     noise = np.random.default_rng(5).normal(size=(300, 8)).astype(np.float32)
     choice = choose_k(noise, seed=1, ks=(5, 6), resamples=5)
     assert "none of 2 tried is stable" in choice.words
+    assert "hardly stand apart" in choice.words
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=50), st.permutations(range(1, 6)))

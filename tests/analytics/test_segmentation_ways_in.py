@@ -61,6 +61,7 @@ def run(*arguments):
 class TestCommands:
     def test_it_shows_each_segmentation_with_its_groups(self, people):
         text = run("segment_customers", f"--as-of={DAY}")
+        assert "RFM segments as of 2011-09-01 (150 customers)" in text
         assert "Taste groups as of 2011-09-01 (150 customers)" in text
         assert "Riesling" in text
         assert "stable (1.00)" in text
