@@ -11,14 +11,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.enums import ActionVariant
 
-from analytics.admin.quarantine_forms import (
-    DiscardForm,
-    DiscardSomeForm,
-    ReplayForm,
-    ReplaySomeForm,
-)
+from analytics.admin.quarantine_decisions import DISCARD, REPLAY, Decision
 from analytics.admin.signal_filters import SourceFilter, asked_text
 from analytics.admin.signal_text import body_text, message_mark, pre, seconds, visible
 from analytics.models import QuarantinedEvent, RawEvent
@@ -26,11 +20,10 @@ from analytics.selectors.quarantine import open_ids, open_reasons
 from crm_project.common import formats, tasks
 from crm_project.common.admin import ReadOnlyAdminMixin, done, person
 from crm_project.common.admin.keyset import KeysetListAdmin
-from crm_project.common.admin.theme import DropdownFilter, RadioFilter, action, display
+from crm_project.common.admin.theme import DropdownFilter, RadioFilter, display
 from crm_project.common.services import jobs
 
 STATES = {"open": "warning", "stored": "success", "duplicate": "info", "discarded": "danger"}
-REPLAY, DISCARD = "replay_quarantine", "discard_quarantine"
 
 
 class StateFilter(RadioFilter):
@@ -117,111 +110,71 @@ class QuarantinedEventAdmin(ReadOnlyAdminMixin, KeysetListAdmin[QuarantinedEvent
     def discard_selected(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         return self._confirm(request, queryset, DISCARD)
 
-    def _confirm(self, request: HttpRequest, queryset: Any, kind: str) -> HttpResponse | None:
+    def _confirm(
+        self, request: HttpRequest, queryset: Any, decision: Decision
+    ) -> HttpResponse | None:
         """Ask once more, with the number; then write the job."""
         events = list(queryset.filter(resolved_at__isnull=True).order_by("pk"))
         if not events:
             messages.warning(request, "None of the selected events is open any more.")
             return None
-        form_class: Any = DiscardForm if kind == DISCARD else ReplayForm
+        form_class: Any = decision.form
         given = request.POST if "confirmed" in request.POST else None
         form = form_class(data=given, request=request)
         if form.is_bound and form.is_valid():
-            ids = [str(event.pk) for event in events]
-            return self._start(request, kind, form, {"ids": ids})
+            return self._start(request, decision, form, [str(event.pk) for event in events])
         context = {
             **self.admin_site.each_context(request),
-            "title": "Discard these events?" if kind == DISCARD else "Replay these events?",
+            "title": f"{decision.verb} these events?",
             "opts": self.opts,
             "events": events,
             "form": form,
             "action": request.POST.get("action"),
-            "discarding": kind == DISCARD,
+            "decision": decision,
         }
         return TemplateResponse(request, "crm/quarantine_confirm.html", context)
 
-    @action(
-        description="Replay open events",
-        permissions=["replay"],
-        icon="replay",
-        dialog={
-            "title": "Replay open events",
-            "description": "They are read again, oldest first, in the background. What can be "
-            "stored now is stored once; the rest stays in quarantine with its newest reason.",
-            "form_class": ReplaySomeForm,
-            "form_submit_text": "Replay",
-        },
-    )
-    def replay_some(self, request: HttpRequest, form: ReplaySomeForm) -> HttpResponse:
+    @REPLAY.on_some
+    def replay_some(self, request: HttpRequest, form: Any) -> HttpResponse:
         return self._start_some(request, REPLAY, form)
 
-    @action(
-        description="Discard open events",
-        permissions=["discard"],
-        icon="delete_sweep",
-        dialog={
-            "title": "Discard open events",
-            "description": "They are closed without being stored. Their bytes stay in the log of "
-            "raw events, until its retention drops them.",
-            "form_class": DiscardSomeForm,
-            "form_submit_text": "Discard",
-        },
-    )
-    def discard_some(self, request: HttpRequest, form: DiscardSomeForm) -> HttpResponse:
+    @DISCARD.on_some
+    def discard_some(self, request: HttpRequest, form: Any) -> HttpResponse:
         return self._start_some(request, DISCARD, form)
 
-    @action(
-        description="Replay",
-        permissions=["replay"],
-        icon="replay",
-        dialog={
-            "title": "Replay this one event?",
-            "description": "It is read again in the background. If it can be stored now, it is; "
-            "if not, it stays here with the newest reason.",
-            "form_class": ReplayForm,
-            "form_submit_text": "Replay",
-        },
-    )
-    def replay(self, request: HttpRequest, form: ReplayForm, object_id: str) -> HttpResponse:
-        event = get_object_or_404(QuarantinedEvent, pk=object_id)
-        return self._start(request, REPLAY, form, {"ids": [str(event.pk)]})
+    @REPLAY.on_one
+    def replay(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        return self._start_one(request, REPLAY, form, object_id)
 
-    @action(
-        description="Discard",
-        permissions=["discard"],
-        icon="delete",
-        variant=ActionVariant.DANGER,
-        dialog={
-            "title": "Discard this one event?",
-            "description": "It is closed without being stored. Its bytes stay in the log of raw "
-            "events, until its retention drops them.",
-            "form_class": DiscardForm,
-            "form_submit_text": "Discard",
-        },
-    )
-    def discard(self, request: HttpRequest, form: DiscardForm, object_id: str) -> HttpResponse:
-        event = get_object_or_404(QuarantinedEvent, pk=object_id)
-        return self._start(request, DISCARD, form, {"ids": [str(event.pk)]})
+    @DISCARD.on_one
+    def discard(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        return self._start_one(request, DISCARD, form, object_id)
 
-    def _start_some(self, request: HttpRequest, kind: str, form: Any) -> HttpResponse:
+    def _start_one(
+        self, request: HttpRequest, decision: Decision, form: Any, object_id: str
+    ) -> HttpResponse:
+        event = get_object_or_404(QuarantinedEvent, pk=object_id)
+        return self._start(request, decision, form, [str(event.pk)])
+
+    def _start_some(self, request: HttpRequest, decision: Decision, form: Any) -> HttpResponse:
         """Fix the events now: what arrives while the job waits was not what somebody decided on."""
         ids = [str(key) for key in open_ids(code=form.cleaned_data["code"])]
         if not ids:
             messages.warning(request, "No event waits for a decision.")
             return done(request, reverse("admin:analytics_quarantinedevent_changelist"))
-        return self._start(request, kind, form, {"ids": ids})
+        return self._start(request, decision, form, ids)
 
     def _start(
-        self, request: HttpRequest, kind: str, form: Any, params: dict[str, Any]
+        self, request: HttpRequest, decision: Decision, form: Any, ids: list[str]
     ) -> HttpResponse:
         job = jobs.create_job(
-            kind=kind,
-            params={**params, "reason": form.cleaned_data["reason"]},
+            kind=decision.job,
+            params={"ids": ids, "reason": form.cleaned_data["reason"]},
             user=person(request),
             request_id=request.META.get("crm.request_id", ""),
         )
         tasks.enqueue(job)
-        number = len(params["ids"])
+        number = len(ids)
         words = f"{number:,} event{'s' if number != 1 else ''}"
         messages.success(request, f"{words}: the job is in the queue.")
         if request.user.has_perm("common.view_job"):
