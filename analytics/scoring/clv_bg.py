@@ -116,14 +116,17 @@ def expected(kind: Kind, params: FloatArray, h: Histories, weeks: float) -> Floa
     return orders
 
 
-def fit_bg(h: Histories) -> Fit:
-    """Fit BG/NBD. Every customer with one purchase day is "alive" for it: rank with care."""
-    return _fit("bg", "BG/NBD", h)
+def fit_bg(h: Histories, *, near: Fit | None = None) -> Fit:
+    """Fit BG/NBD. Every customer with one purchase day is "alive" for it: rank with care.
+
+    ``near``: a fit on similar histories, from which the search begins; saves most of its time.
+    """
+    return _fit("bg", "BG/NBD", h, near)
 
 
-def fit_mbg(h: Histories) -> Fit:
-    """Fit MBG/NBD, the default: it can say that a one-time buyer has left."""
-    return _fit("mbg", "MBG/NBD", h)
+def fit_mbg(h: Histories, *, near: Fit | None = None) -> Fit:
+    """Fit MBG/NBD, the default: it can say that a one-time buyer has left. ``near``: as above."""
+    return _fit("mbg", "MBG/NBD", h, near)
 
 
 def log_likelihood(kind: Kind, params: FloatArray, h: Histories) -> tuple[float, FloatArray]:
@@ -185,16 +188,18 @@ def _log_odds_left(kind: Kind, params: FloatArray, h: Histories) -> FloatArray:
     return np.where(n > 0, np.log(a) - np.log(_at_least_b(b, n)) + silence, -np.inf)
 
 
-def _fit(kind: Kind, name: str, h: Histories) -> Fit:
+def _fit(kind: Kind, name: str, h: Histories, near: Fit | None) -> Fit:
     """Fit on the grouped histories and judge the result."""
     if not len(h):
         raise ValueError("There is no customer to fit the model on.")
     small, _ = h.grouped()
     part = thinned(small)
+    # A degenerate fit lies at the end of the range, a bad place to begin.
+    starts = [tuple(near.params.values())] if near and not near.degenerate else _STARTS
     found = search(
         lambda p: log_likelihood(kind, p, small),
         ("r", "alpha", "a", "b"),
-        _STARTS,
+        starts,
         coarse=(lambda p: log_likelihood(kind, p, part)) if len(part) < len(small) else None,
     )
     rate_only = [(found.params["r"], found.params["alpha"]), (1.0, 10.0)]

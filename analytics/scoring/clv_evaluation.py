@@ -131,18 +131,22 @@ def auc(p: FloatArray, y: FloatArray) -> float | None:
     return above / (positives * negatives)
 
 
-def auc_interval(
-    p: npt.ArrayLike, y: npt.ArrayLike, *, seed: int = 1, resamples: int = 200
-) -> tuple[float, float] | None:
-    """Return the 95 % bootstrap interval of the AUC (customers drawn with replacement)."""
-    chance, bought = np.asarray(p, np.float64), np.asarray(y, np.float64)
-    random = np.random.default_rng(seed)
-    draws = (random.integers(0, len(chance), len(chance)) for _ in range(resamples))
-    values = [value for at in draws if (value := auc(chance[at], bought[at])) is not None]
-    if not values:
+def auc_interval(p: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float, float] | None:
+    """Return the 95 % interval of the AUC; None where there is no AUC.
+
+    Source: DeLong, DeLong, Clarke-Pearson (1988), Comparing the areas under two or more correlated
+    ROC curves, Biometrics 44(3). Closed form: a bootstrap takes a hundred times as long.
+    """
+    chance, bought = np.asarray(p, np.float64), np.asarray(y, np.float64) > 0
+    buyers, others = int(bought.sum()), int((~bought).sum())
+    if buyers < 2 or others < 2:
         return None
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)
+    ranks = mean_ranks(chance)
+    above = (ranks[bought] - mean_ranks(chance[bought])) / others
+    below = 1 - (ranks[~bought] - mean_ranks(chance[~bought])) / buyers
+    error = float(np.sqrt(above.var(ddof=1) / buyers + below.var(ddof=1) / others))
+    middle = float(above.mean())
+    return max(0.0, middle - 1.96 * error), min(1.0, middle + 1.96 * error)
 
 
 def average_precision(p: FloatArray, y: FloatArray) -> float | None:

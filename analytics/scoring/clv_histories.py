@@ -14,9 +14,6 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-WINDOWS = (4.0, 13.0, 26.0, 52.0)
-"""Weeks before the described day in which purchase days are counted for the second model."""
-
 _DAY = 1 / 7
 
 
@@ -27,8 +24,7 @@ class Histories:
     ``x``: purchase days after the first one. ``t_x``: weeks from the first to the last purchase
     day (0 when there is only one). ``T``: weeks from the first purchase day to the described day.
     ``m``: mean money of a repeat purchase day, net of returns; NaN where there is none.
-    ``weights``: how many customers an entry stands for (None: one each). ``recent``: purchase days
-    within the last 4, 13, 26 and 52 weeks, one column each (None: not known).
+    ``weights``: how many customers an entry stands for (None: one each).
 
     >>> h = Histories.of(x=[0, 2], t_x=[0, 10], T=[30, 30])
     >>> len(h), int(h.x.sum())
@@ -40,7 +36,6 @@ class Histories:
     T: FloatArray
     m: FloatArray
     weights: FloatArray | None = None
-    recent: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if not len(self.x) == len(self.t_x) == len(self.T) == len(self.m):
@@ -103,7 +98,7 @@ class Histories:
         return Histories(x, t_x, age, np.full(len(x), np.nan), weights.astype(np.float64)), group
 
 
-def thinned(h: Histories, entries: int = 10_000) -> Histories:
+def thinned(h: Histories, entries: int = 3_000) -> Histories:
     """Return about ``entries`` of the entries, evenly chosen; for a first, coarse search."""
     step = slice(None, None, max(1, len(h) // entries))
     weights = None if h.weights is None else h.weights[step]
@@ -132,10 +127,10 @@ def histories_from_orders(
     fresh[1:] = (who[1:] != who[:-1]) | (when[1:] != when[:-1])
     starts = np.flatnonzero(fresh)
     money = np.add.reduceat(money, starts) if len(starts) else money
-    return _of_days(who[starts], when[starts], money, as_of)
+    return histories_of_days(who[starts], when[starts], money, as_of)
 
 
-def _of_days(
+def histories_of_days(
     who: IntArray, when: IntArray, money: FloatArray, as_of: int
 ) -> tuple[IntArray, Histories]:
     """Return customers and histories from sorted, distinct (customer, day)."""
@@ -146,10 +141,5 @@ def _of_days(
     total = np.bincount(owner, weights=money, minlength=len(customers)) - money[begin]
     mean: FloatArray = np.full(len(x), np.nan)
     np.divide(total, x, out=mean, where=x > 0)
-    recent = np.empty((len(customers), len(WINDOWS)))
-    for column, weeks in enumerate(WINDOWS):
-        inside = when > as_of - round(weeks * 7)
-        recent[:, column] = np.bincount(owner[inside], minlength=len(customers))
-    return customers, Histories(
-        x, (last - first) * _DAY, ((as_of - first) * _DAY).astype(np.float64), mean, recent=recent
-    )
+    age = ((as_of - first) * _DAY).astype(np.float64)
+    return customers, Histories(x, (last - first) * _DAY, age, mean)

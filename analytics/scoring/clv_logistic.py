@@ -1,7 +1,8 @@
-"""The second model: logistic regression of "buys in the next window" on ten plain features.
+"""Logistic regression of "buys in the coming days", taught by several earlier windows at once.
 
-It is trained on the window before the described day, moved to the current rate of buying, and
-used only where it did better than the first model on at least three earlier days.
+Each window has its own level, so that a busy month does not count as a trait of the customers who
+were seen in it. Only the ranking and the spread are taken from here; the level of the coming days
+comes from ``clv_levels``.
 """
 
 from __future__ import annotations
@@ -10,95 +11,95 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-import scipy
+from scipy import linalg, optimize, special
 
-from analytics.scoring.clv_evaluation import Evaluation
-from analytics.scoring.clv_histories import FloatArray, Histories
+from analytics.scoring.clv_histories import FloatArray
 
-FEATURES = (
-    "repeat purchases",
-    "weeks since the last purchase",
-    "weeks since the first purchase",
-    "purchases a week",
-    "silence against the usual gap",
-    "bought again",
-    "purchases in 4 weeks",
-    "purchases in 13 weeks",
-    "purchases in 26 weeks",
-    "purchases in 52 weeks",
-)
-MIN_POSITIVES = 200
-"""A window with fewer buyers teaches the model nothing reliable."""
+RIDGE = 30.0
+"""Weight of the squared coefficients, in customers; rare features then move little."""
 
-MIN_WINDOWS = 2
-MIN_ORIGINS = 3
-RIDGE = 1.0
-"""Weight of the squared coefficients; keeps them finite where a feature separates perfectly."""
+ROWS = 60_000
+"""Customers of all windows together that teach the model; of more, an even part is used."""
+
+_STEPS = 30
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Logistic:
-    """A fitted logistic model; ``coefficients`` are per standard deviation of each feature."""
+    """A fitted model; ``coefficients`` are per standard deviation of each feature.
 
-    name: str
-    horizon: float
-    intercept: float
+    ``levels``: one intercept for each window, newest first. ``rows``: customers it learnt from.
+    """
+
+    levels: FloatArray
     coefficients: FloatArray
     centre: FloatArray
     scale: FloatArray
+    rows: int
     converged: bool
 
-    def p_purchase(self, h: Histories, weeks: float, *, rate: float | None = None) -> FloatArray:
-        """Return the probability of a purchase within ``weeks`` (only the learnt horizon).
-
-        ``rate``: the current share of buyers, to which the mean prediction is moved.
-        """
-        if abs(weeks - self.horizon) > 1e-9:
-            raise ValueError(f"The model knows a horizon of {self.horizon:.2f} weeks only.")
-        logits = ((features(h) - self.centre) / self.scale) @ self.coefficients + self.intercept
-        chance: FloatArray = scipy.special.expit(logits)
-        return chance if rate is None else recalibrate(chance, rate, weights=h.weight())
+    def log_odds(self, features: FloatArray) -> FloatArray:
+        """Return the log-odds of a purchase, at the level of the newest window."""
+        odds: FloatArray = ((features - self.centre) / self.scale) @ self.coefficients
+        return odds + self.levels[0]
 
 
-def features(h: Histories) -> FloatArray:
-    """Return the ten features (see FEATURES) of each customer; counts and times as log(1 + v)."""
-    if h.recent is None:
-        raise ValueError("The second model needs the purchases of the last weeks (recent).")
-    silence = h.T - h.t_x
-    gap = np.where(h.x > 0, h.t_x / np.maximum(h.x, 1), h.T)
-    columns = (h.x, silence, h.T, h.x / np.maximum(h.T, 1), silence / np.maximum(gap, 1 / 7))
-    first = np.log1p(np.column_stack(columns))
-    return np.column_stack([first, h.x > 0, np.log1p(h.recent)])
+def fit_logistic(windows: Sequence[tuple[FloatArray, FloatArray]]) -> Logistic:
+    """Fit on windows of (features, bought later: 0 or 1), newest first.
 
-
-def fit_logistic(before: Histories, later: npt.ArrayLike, *, weeks: float) -> Logistic:
-    """Fit on histories and the purchase days (or 0/1) of the ``weeks`` weeks after them."""
-    bought = (np.asarray(later, np.float64) > 0).astype(np.float64)
-    if bought.all() or not bought.any():
-        raise ValueError("The window needs customers who bought and customers who did not.")
-    raw, w = features(before), before.weight()
-    total = w.sum()
-    centre = w @ raw / total
-    spread = np.sqrt(w @ np.square(raw - centre) / total)
+    Raises ValueError unless some customers bought and others did not.
+    """
+    features, bought, window = _pooled(windows)
+    if not bought.size or bought.all() or not bought.any():
+        raise ValueError("The windows need customers who bought and customers who did not.")
+    centre, spread = features.mean(0), features.std(0)
     scale = np.where(spread > 1e-9, spread, 1.0)
-    design = np.column_stack([np.ones(len(raw)), (raw - centre) / scale])
-    free = np.array([0.0] + [1.0] * raw.shape[1])  # the intercept carries no penalty
-
-    def cost(beta: FloatArray) -> tuple[float, FloatArray]:
-        logits = design @ beta
-        loss = w @ (np.logaddexp(0.0, logits) - bought * logits)
-        slope = design.T @ (w * (scipy.special.expit(logits) - bought)) + RIDGE * free * beta
-        return float(loss + RIDGE / 2 * (free * beta) @ beta) / total, slope / total
-
-    found = scipy.optimize.minimize(
-        cost, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 1000}
+    levels = np.zeros((len(bought), len(windows)))
+    levels[np.arange(len(bought)), window] = 1.0
+    design = np.hstack([levels, (features - centre) / scale])
+    # A level carries almost no penalty: just enough for a window in which nobody bought.
+    ridge = np.array([1e-3] * len(windows) + [RIDGE] * features.shape[1])
+    beta, converged = _newton(design, bought, ridge)
+    return Logistic(
+        beta[: len(windows)], beta[len(windows) :], centre, scale, len(bought), converged
     )
-    beta = np.asarray(found.x)
-    return Logistic("Logistic", weeks, float(beta[0]), beta[1:], centre, scale, bool(found.success))
 
 
-def recalibrate(p: npt.ArrayLike, rate: float, *, weights: FloatArray | None = None) -> FloatArray:
+def _pooled(
+    windows: Sequence[tuple[FloatArray, FloatArray]],
+) -> tuple[FloatArray, FloatArray, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    """Put the windows one below the other, thinned to ROWS."""
+    step = max(1, -(-sum(len(bought) for _, bought in windows) // ROWS))
+    features = np.vstack([part[::step] for part, _ in windows])
+    bought = np.concatenate([part[::step] for _, part in windows])
+    sizes = [len(part[::step]) for _, part in windows]
+    return features, bought, np.repeat(np.arange(len(windows)), sizes)
+
+
+def _newton(design: FloatArray, bought: FloatArray, ridge: FloatArray) -> tuple[FloatArray, bool]:
+    """Return the coefficients of least penalised loss, and whether the search settled."""
+
+    def loss(beta: FloatArray) -> float:
+        logits = design @ beta
+        return float((np.logaddexp(0.0, logits) - bought * logits).sum() + ridge @ beta**2 / 2)
+
+    beta = np.zeros(design.shape[1])
+    now = loss(beta)
+    for _ in range(_STEPS):
+        chance = special.expit(design @ beta)
+        slope = design.T @ (chance - bought) + ridge * beta
+        curve = design.T @ (design * (chance * (1 - chance))[:, None]) + np.diag(ridge)
+        step = linalg.solve(curve, slope, assume_a="pos")
+        # Halved until it helps: far from the answer a full step can overshoot.
+        part = next((p for p in (1.0, 0.5, 0.25, 0.1, 0.01) if loss(beta - p * step) < now), 0.0)
+        beta = beta - part * step
+        before, now = now, loss(beta)
+        if before - now < 1e-9 * max(before, 1.0):
+            return beta, True
+    return beta, False
+
+
+def recalibrate(p: FloatArray | Sequence[float], rate: float) -> FloatArray:
     """Move all log-odds by one number so that the mean probability becomes ``rate``.
 
     The ranking stays. A rate of 0 or 1 is refused: it cannot be reached.
@@ -107,28 +108,18 @@ def recalibrate(p: npt.ArrayLike, rate: float, *, weights: FloatArray | None = N
     >>> moved.round(3).tolist(), moved.mean().round(6).item()
     ([0.428, 0.749, 0.923], 0.7)
     """
+    chance = np.clip(np.asarray(p, np.float64), 1e-12, 1 - 1e-12)
+    return at_rate(special.logit(chance), rate)
+
+
+def at_rate(log_odds: FloatArray, rate: float) -> FloatArray:
+    """Return probabilities whose mean is ``rate``, from log-odds of any level."""
     if not 0 < rate < 1:
         raise ValueError("The rate must lie between 0 and 1.")
-    chance = np.clip(np.asarray(p, np.float64), 1e-12, 1 - 1e-12)
-    logits = scipy.special.logit(chance)
-    w = np.ones(len(chance)) if weights is None else weights
+    spread = float(np.abs(log_odds).max()) + 40.0
 
     def excess(shift: float) -> float:
-        return float(w @ scipy.special.expit(logits + shift) / w.sum()) - rate
+        return float(special.expit(log_odds + shift).mean()) - rate
 
-    moved: FloatArray = scipy.special.expit(logits + scipy.optimize.brentq(excess, -60.0, 60.0))
+    moved: FloatArray = special.expit(log_odds + optimize.brentq(excess, -spread, spread))
     return moved
-
-
-def prefer_second(first: Sequence[Evaluation], second: Sequence[Evaluation]) -> bool:
-    """Tell whether the second model may be used: it won, and on enough evidence.
-
-    Both were evaluated at the same days, oldest first. It needs MIN_ORIGINS days, MIN_WINDOWS of
-    them with MIN_POSITIVES buyers, and a smaller mean log loss.
-    """
-    if len(first) != len(second) or len(second) < MIN_ORIGINS:
-        return False
-    if sum(one.positives >= MIN_POSITIVES for one in second) < MIN_WINDOWS:
-        return False
-    losses = [sum(one.log_loss for one in each) / len(each) for each in (first, second)]
-    return losses[1] < losses[0]

@@ -46,7 +46,7 @@ def search(
     >>> round(found.params["p"], 4), found.converged, found.bound_hits
     (3.0, True, ())
     """
-    if coarse is not None:
+    if coarse is not None and len(starts) > 1:
         starts = [np.exp(_best(coarse, starts, PENALTY)[0]).tolist()]
     best, converged = _best(likelihood, starts, 0.0)
     hits = tuple(name for name, at in zip(names, best, strict=True) if abs(at) > BOUND - 1e-6)
