@@ -18,7 +18,7 @@ from analytics.scoring.clv_histories import FloatArray
 RIDGE = 30.0
 """Weight of the squared coefficients, in customers; rare features then move little."""
 
-ROWS = 60_000
+ROWS = 30_000
 """Customers of all windows together that teach the model; of more, an even part is used."""
 
 _STEPS = 30

@@ -137,7 +137,7 @@ def _level(trials: Sequence[MoneyTrial], day: int) -> tuple[Level, bool]:
     if not over:
         return Level(), False
     orders, money = (
-        exp(sum(log(getattr(one, part)) for one in over) / len(over))
+        exp(TRUST * sum(log(getattr(one, part)) for one in over) / len(over))
         for part in ("orders", "money")
     )
     return Level(orders, money), True

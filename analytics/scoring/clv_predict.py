@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from analytics.scoring.clv_backtest import BackTest, back_test, predict
 from analytics.scoring.clv_bg import Fit, Kind
@@ -22,7 +22,7 @@ from analytics.scoring.clv_past import Archive
 from analytics.scoring.clv_snapshot import Snapshot, snapshot
 from analytics.scoring.clv_value import ValueFit, ltv
 
-SAMPLE = 20_000
+SAMPLE = 12_000
 """Customers on whom earlier days are predicted; the predictions themselves are for all."""
 
 SHORT, LONG = 30, 90
