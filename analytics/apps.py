@@ -15,6 +15,7 @@ class AnalyticsConfig(AppConfig):
 
         register("score", jobs.score_job, label="Score (whole pipeline)")
         register("score_rfm", jobs.score_rfm_job, label="Score customers (RFM)")
+        register("score_metrics", jobs.score_metrics_job, label="Score metrics (predictions)")
         register("embed_customers", jobs.embed_customers_job, label="Embed customers")
         register("refresh_profiles", jobs.refresh_profiles_job, label="Refresh customer profiles")
         register("segment_customers", jobs.segment_customers_job, label="Group customers")

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from analytics.models import PipelineRun
 from analytics.services import embeddings, pipeline, signal_replay
+from analytics.services.metrics import score_metrics
 from analytics.services.profiles import refresh_profiles
 from analytics.services.rfm import score_rfm
 from analytics.services.saved_segment_builds import rebuild_saved_segments
@@ -146,3 +147,14 @@ def compare_segmentations_job(context: JobContext) -> dict[str, Any]:
     )
     rows = (*compared.comparisons, *compared.judged)
     return {"comparisons": [row.pk for row in rows], "reason": compared.reason}
+
+
+def score_metrics_job(context: JobContext) -> dict[str, Any]:
+    """Predict for all customers, as a person or a system asked."""
+    params = context.params
+    run = score_metrics(
+        as_of=date.fromisoformat(params["as_of"]) if params.get("as_of") else None,
+        user=context.job.created_by,
+        progress=context.progress,
+    )
+    return {"run_id": run.pk, "as_of": run.as_of.isoformat(), "predicted": run.predicted}

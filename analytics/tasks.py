@@ -7,6 +7,7 @@ from django.utils import timezone
 from analytics.services import (
     dashboards,
     embeddings,
+    metrics,
     rfm,
     segmentations,
     signal_partitions,
@@ -34,10 +35,23 @@ def score_rfm_nightly() -> None:
     rfm.score_rfm()
 
 
+@shared_task(
+    autoretry_for=(OperationalError, ConflictError),
+    retry_backoff=30,
+    retry_backoff_max=600,
+    max_retries=5,
+)
+def score_metrics_nightly() -> None:
+    """Predict as of today: predictions alone, for schedules that staff made their own."""
+    metrics.score_metrics()
+
+
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=30, max_retries=5)
 def thin_runs_nightly() -> None:
-    """Drop scores and members of groups that the history no longer needs."""
+<<<<<<< HEAD
+    """Drop scores and members of groups that the history no    """Drop scores, predictions and members of groups that the history no longer needs."""
     rfm.thin_runs()
+    metrics.thin_metrics()
     segmentations.thin_segmentations()
 
 

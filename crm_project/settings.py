@@ -42,6 +42,9 @@ CSRF_TRUSTED_ORIGINS = env.list("DJANGO_CSRF_TRUSTED_ORIGINS", default=[])
 
 TIME_ZONE = env.str("CRM_TIME_ZONE", default="Europe/London")
 CRM_CURRENCY = env.str("CRM_CURRENCY", default="GBP")
+# Lifetime value: yearly discount, and the part of the money that stays with the shop.
+CRM_LTV_DISCOUNT = env.float("CRM_LTV_DISCOUNT", default=0.10)
+CRM_LTV_MARGIN = env.float("CRM_LTV_MARGIN", default=1.0)
 LANGUAGE_CODE = env.str("CRM_LANGUAGE", default="en-gb")
 USE_I18N = True
 USE_TZ = True

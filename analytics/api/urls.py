@@ -6,6 +6,7 @@ from analytics.api.embeddings import (
     EmbeddingModelViewSet,
     ProductSimilarViewSet,
 )
+from analytics.api.metrics import CustomerMetricsViewSet, MetricsRunViewSet
 from analytics.api.pipeline import PipelineRunViewSet
 from analytics.api.profiles import ProfileViewSet
 from analytics.api.quarantine import QuarantineViewSet
@@ -29,6 +30,7 @@ router = CrmRouter()
 # First, or "runs" would be taken for a customer's code.
 router.register("rfm/runs", RunViewSet, basename="rfm-run")
 router.register("rfm", RfmViewSet, basename="rfm")
+router.register("metrics-runs", MetricsRunViewSet, basename="metrics-run")
 router.register("pipeline-runs", PipelineRunViewSet, basename="pipeline-run")
 router.register(
     "segmentations/(?P<segmentation>[0-9]{1,9})/members",
@@ -46,6 +48,9 @@ router.register("saved-segments", SavedSegmentViewSet, basename="saved-segment")
 router.register("quarantine", QuarantineViewSet, basename="quarantine")
 router.register("customers/(?P<code>[^/]+)/timeline", TimelineViewSet, basename="customer-timeline")
 router.register("customers/(?P<code>[^/]+)/profile", ProfileViewSet, basename="customer-profile")
+router.register(
+    "customers/(?P<code>[^/]+)/metrics", CustomerMetricsViewSet, basename="customer-metrics"
+)
 router.register("embedding-models", EmbeddingModelViewSet, basename="embedding-model")
 _EMBEDDING = CustomerEmbeddingViewSet.as_view({"get": "retrieve", "put": "update"})
 _SIMILAR = CustomerEmbeddingViewSet.as_view({"get": "similar"})

@@ -17,21 +17,24 @@ from analytics.scoring.clv_evaluation import (
     evaluate_values,
 )
 from analytics.scoring.clv_guard import CHURN_WEEKS, Guard, churn, guard_rails
-from analytics.scoring.clv_histories import WINDOWS, Histories, histories_from_orders
-from analytics.scoring.clv_logistic import Logistic, fit_logistic, prefer_second, recalibrate
+from analytics.scoring.clv_histories import Histories, histories_from_orders
+from analytics.scoring.clv_ledger import Ledger
+from analytics.scoring.clv_logistic import Logistic, fit_logistic, recalibrate
+from analytics.scoring.clv_predict import Predictions, predict_shop
 from analytics.scoring.clv_table import RateTable, fit_table
 from analytics.scoring.clv_value import WEEKS_A_MONTH, ValueFit, fit_gamma_gamma, ltv
 
 __all__ = [
     "CHURN_WEEKS",
     "WEEKS_A_MONTH",
-    "WINDOWS",
     "Bin",
     "Evaluation",
     "Fit",
     "Guard",
     "Histories",
+    "Ledger",
     "Logistic",
+    "Predictions",
     "RateTable",
     "ValueEvaluation",
     "ValueFit",
@@ -48,6 +51,6 @@ __all__ = [
     "guard_rails",
     "histories_from_orders",
     "ltv",
-    "prefer_second",
+    "predict_shop",
     "recalibrate",
 ]

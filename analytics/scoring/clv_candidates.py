@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy import special
+import scipy
 
 from analytics.scoring.clv_bg import Kind
 from analytics.scoring.clv_histories import FloatArray
@@ -114,5 +114,5 @@ def _ranks(then: Snapshot) -> FloatArray:
 
 
 def _log_odds(chance: FloatArray) -> FloatArray:
-    odds: FloatArray = special.logit(np.clip(chance, _EDGE, 1 - _EDGE))
+    odds: FloatArray = scipy.special.logit(np.clip(chance, _EDGE, 1 - _EDGE))
     return odds

@@ -89,7 +89,7 @@ class Ledger:
         at, size = place[mine], len(customers)
         count = np.bincount(at, weights=rows.sale[mine].astype(np.float64), minlength=size)
         money = np.bincount(at, weights=rows.money[mine], minlength=size)
-        return count, money
+        return count.astype(np.float64), money.astype(np.float64)
 
     def _where(self, chosen: npt.NDArray[np.bool_]) -> Ledger:
         return Ledger(

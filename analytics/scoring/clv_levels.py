@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+import scipy
 
 from analytics.scoring.clv_histories import FloatArray
 from analytics.scoring.clv_logistic import at_rate
@@ -63,7 +63,7 @@ def expected_rate(
     level = float(weights @ [one.log_odds for one in windows] / weights.sum())
     if year_ago is not None and min(one.customers for one in year_ago) >= _CUSTOMERS:
         level += SEASON * (year_ago[0].log_odds - year_ago[1].log_odds)
-    return float(special.expit(level))
+    return float(scipy.special.expit(level))
 
 
 def observed_slope(log_odds: FloatArray, bought: FloatArray) -> float:
@@ -75,9 +75,9 @@ def observed_slope(log_odds: FloatArray, bought: FloatArray) -> float:
     if not 0 < bought.sum() < len(bought) or float(centred.std()) < 1e-9:
         return 1.0
     design = np.column_stack([np.ones(len(centred)), centred])
-    beta = np.array([special.logit(bought.mean()), 1.0])
+    beta = np.array([scipy.special.logit(bought.mean()), 1.0])
     for _ in range(20):
-        chance = special.expit(design @ beta)
+        chance = scipy.special.expit(design @ beta)
         curve = design.T @ (design * (chance * (1 - chance))[:, None]) + 1e-9 * np.eye(2)
         beta = beta - np.linalg.solve(curve, design.T @ (chance - bought))
     return float(beta[1]) if np.isfinite(beta).all() else 1.0

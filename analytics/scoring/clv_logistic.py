@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, optimize, special
+import scipy
 
 from analytics.scoring.clv_histories import FloatArray
 
@@ -40,8 +40,9 @@ class Logistic:
 
     def log_odds(self, features: FloatArray) -> FloatArray:
         """Return the log-odds of a purchase, at the level of the newest window."""
-        odds: FloatArray = ((features - self.centre) / self.scale) @ self.coefficients
-        return odds + self.levels[0]
+        spread = (features - self.centre) / self.scale
+        odds: FloatArray = spread @ self.coefficients + self.levels[0]
+        return odds
 
 
 def fit_logistic(windows: Sequence[tuple[FloatArray, FloatArray]]) -> Logistic:
@@ -86,10 +87,10 @@ def _newton(design: FloatArray, bought: FloatArray, ridge: FloatArray) -> tuple[
     beta = np.zeros(design.shape[1])
     now = loss(beta)
     for _ in range(_STEPS):
-        chance = special.expit(design @ beta)
+        chance = scipy.special.expit(design @ beta)
         slope = design.T @ (chance - bought) + ridge * beta
         curve = design.T @ (design * (chance * (1 - chance))[:, None]) + np.diag(ridge)
-        step = linalg.solve(curve, slope, assume_a="pos")
+        step = scipy.linalg.solve(curve, slope, assume_a="pos")
         # Halved until it helps: far from the answer a full step can overshoot.
         part = next((p for p in (1.0, 0.5, 0.25, 0.1, 0.01) if loss(beta - p * step) < now), 0.0)
         beta = beta - part * step
@@ -109,7 +110,7 @@ def recalibrate(p: FloatArray | Sequence[float], rate: float) -> FloatArray:
     ([0.428, 0.749, 0.923], 0.7)
     """
     chance = np.clip(np.asarray(p, np.float64), 1e-12, 1 - 1e-12)
-    return at_rate(special.logit(chance), rate)
+    return at_rate(scipy.special.logit(chance), rate)
 
 
 def at_rate(log_odds: FloatArray, rate: float) -> FloatArray:
@@ -119,7 +120,9 @@ def at_rate(log_odds: FloatArray, rate: float) -> FloatArray:
     spread = float(np.abs(log_odds).max()) + 40.0
 
     def excess(shift: float) -> float:
-        return float(special.expit(log_odds + shift).mean()) - rate
+        return float(scipy.special.expit(log_odds + shift).mean()) - rate
 
-    moved: FloatArray = special.expit(log_odds + optimize.brentq(excess, -spread, spread))
+    moved: FloatArray = scipy.special.expit(
+        log_odds + scipy.optimize.brentq(excess, -spread, spread)
+    )
     return moved

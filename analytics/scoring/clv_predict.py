@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -34,8 +33,6 @@ BAND_ODDS = 2.0
 
 FLAGS = ("ok", "one_order", "no_value", "small_shop", "none")
 
-Horizon = Literal[30, 90]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Numbers:
@@ -64,10 +61,10 @@ class Findings:
     """
 
     guard: Guard
-    tests: dict[Horizon, BackTest] = field(default_factory=dict)
-    models: dict[Horizon | Literal["value"], str] = field(default_factory=dict)
+    tests: dict[int, BackTest] = field(default_factory=dict)
+    models: dict[int | str, str] = field(default_factory=dict)
     fits: dict[Kind, Fit] = field(default_factory=dict)
-    rates: dict[Horizon, float] = field(default_factory=dict)
+    rates: dict[int, float] = field(default_factory=dict)
     values: ValueFit | None = None
     money: MoneyTest | None = None
     bands: dict[str, float] = field(default_factory=dict)
@@ -117,15 +114,15 @@ def predict_shop(
 
 
 def _unknown(customers: int) -> Numbers:
-    parts = [np.full(customers, np.nan) for _ in range(7)]
+    churn, short, long, orders, year, worth, money = np.full((7, customers), np.nan)
     band = np.zeros(customers, np.int32)
-    return Numbers(*parts, band, np.full(customers, FLAGS.index("none"), np.int32))
+    flag = np.full(customers, FLAGS.index("none"), np.int32)
+    return Numbers(churn, short, long, orders, year, worth, money, band, flag)
 
 
 def _back_tests(
     archive: Archive, as_of: int, findings: Findings, tell: Callable[[str], None]
 ) -> None:
-    days: Horizon
     for days in (SHORT, LONG):
         findings.tests[days] = back_test(archive, as_of, days, tell)
         findings.words.append(findings.tests[days].why)
@@ -163,9 +160,7 @@ def _chances(archive: Archive, then: Snapshot, findings: Findings, numbers: Numb
     numbers.band[:] = 1 + np.searchsorted([low, high], numbers.churn, side="right")
 
 
-def _chance(
-    archive: Archive, then: Snapshot, findings: Findings, days: Horizon
-) -> FloatArray | None:
+def _chance(archive: Archive, then: Snapshot, findings: Findings, days: int) -> FloatArray | None:
     """Return the probabilities of the chosen model, or of the next one that can be used."""
     past, test = archive.past(then.day, days), findings.tests[days]
     if not past.windows:
@@ -184,7 +179,7 @@ def _chance(
     return None
 
 
-def _plain_fit(then: Snapshot, findings: Findings, days: Horizon) -> FloatArray | None:
+def _plain_fit(then: Snapshot, findings: Findings, days: int) -> FloatArray | None:
     """Without any earlier window, MBG/NBD needs none; its level is its own."""
     fit = findings.fits["mbg"]
     if fit.degenerate:

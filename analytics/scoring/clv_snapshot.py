@@ -42,14 +42,15 @@ FEATURES = (
 class Snapshot:
     """Everything that is known of the customers at the end of ``day``; arrays are aligned.
 
-    ``customers``: keys, ascending. ``features``: one column for each of FEATURES. ``scores``: plain
-    orders of the customers, higher is likelier to buy: ``recency``, ``frequency``, ``money`` and
-    ``score_sum`` (R + F + M by fifths).
+    ``customers``: keys, ascending. ``money``: sales less returns so far. ``features``: one column
+    for each of FEATURES. ``scores``: plain orders of the customers, higher is likelier to buy:
+    ``recency``, ``frequency``, ``money`` and ``score_sum`` (R + F + M by fifths).
     """
 
     day: int
     customers: IntArray
     h: Histories
+    money: FloatArray
     features: FloatArray
     scores: Mapping[str, FloatArray]
 
@@ -68,7 +69,9 @@ def snapshot(ledger: Ledger, day: int) -> Snapshot:
     days = ledger.known(day)
     customers, h = days.histories()
     owner = np.searchsorted(customers, days.customer)
-    money = np.bincount(owner, weights=days.money, minlength=len(customers)).astype(np.float64)
+    since = ledger.first_day() if len(ledger) else day
+    # Not from the purchase days: a return before the first of them is money too.
+    _, money = ledger.later(customers, since - 1, day - since + 1)
     scores = {
         "recency": h.t_x - h.T,
         "frequency": h.x,
@@ -76,7 +79,7 @@ def snapshot(ledger: Ledger, day: int) -> Snapshot:
     }
     if len(customers):
         scores["score_sum"] = sum((_fifths(score) for score in scores.values()), np.zeros(len(h)))
-    return Snapshot(day, customers, h, _features(days, owner, h, money), scores)
+    return Snapshot(day, customers, h, money, _features(days, owner, h, money), scores)
 
 
 def _features(days: Days, owner: IntArray, h: Histories, money: FloatArray) -> FloatArray:
@@ -127,4 +130,5 @@ def _median_gaps(days: Days, owner: IntArray, h: Histories) -> FloatArray:
 def _fifths(values: FloatArray) -> FloatArray:
     """Return 1 to 5 by the shop's own fifths; equal values alike."""
     cuts = np.quantile(values, [0.2, 0.4, 0.6, 0.8], method="inverted_cdf")
-    return 1.0 + np.searchsorted(cuts, values, side="left")
+    fifth: FloatArray = 1.0 + np.searchsorted(cuts, values, side="left").astype(np.float64)
+    return fifth

@@ -18,6 +18,8 @@ SCOPES: dict[str, str] = {
     "rfm:read": "Read RFM scores, segments and runs.",
     "rfm:write": "Start a new scoring of all customers.",
     "profiles:read": "Read what customers buy: tastes, rhythm, channels.",
+    "metrics:read": "Read predictions of customers, and the runs that made them.",
+    "metrics:write": "Start a new run of predictions.",
     "segments:read": "Read segmentations, their members and comparisons, and saved segments.",
     "segments:write": "Group customers anew, compare segmentations, rename and save segments.",
     "pipeline:read": "Read runs of the scoring pipeline.",

@@ -18,12 +18,10 @@ from analytics.scoring.clv import (
     churn,
     evaluate,
     evaluate_values,
-    fit_logistic,
     fit_mbg,
     fit_table,
     guard_rails,
     histories_from_orders,
-    prefer_second,
     recalibrate,
 )
 from tests.analytics.buyers import AS_OF, buyers, told
@@ -36,7 +34,6 @@ def window() -> tuple[Histories, np.ndarray]:
     """Histories 90 days before AS_OF, and the purchase days of those 90 days."""
     orders = buyers(3000, seed=21)
     who, before = histories_from_orders(*orders, as_of=AS_OF - WINDOW)
-    assert before.recent is not None
     later_who, now = histories_from_orders(*orders, as_of=AS_OF)
     return before, now.x[np.isin(later_who, who)] - before.x
 
@@ -129,32 +126,6 @@ def test_a_cell_nobody_was_in_gives_the_rate_of_the_shop() -> None:
     table = fit_table(seen, [1] * 30 + [0] * 70, weeks=13)
     other = Histories.of(x=[9], t_x=[20], T=[90])
     assert table.p_purchase(other, 13)[0] == pytest.approx(31 / 102)
-
-
-def test_the_second_model_ranks_and_meets_the_current_rate(
-    window: tuple[Histories, np.ndarray],
-) -> None:
-    before, later = window
-    model = fit_logistic(before, later, weeks=CHURN_WEEKS)
-    p = model.p_purchase(before, CHURN_WEEKS)
-    assert model.converged
-    assert (evaluate(p, later > 0).auc or 0) > 0.75
-    assert p.mean() == pytest.approx((later > 0).mean(), abs=1e-3)
-    moved = model.p_purchase(before, CHURN_WEEKS, rate=0.1)
-    assert moved.mean() == pytest.approx(0.1)
-    assert (np.argsort(moved, kind="stable") == np.argsort(p, kind="stable")).all()
-    with pytest.raises(ValueError, match="horizon"):
-        model.p_purchase(before, 4.0)
-
-
-def test_the_second_model_needs_three_days_and_enough_buyers_to_win() -> None:
-    y = np.arange(1000) < 300
-    good, poor = evaluate(np.where(y, 0.8, 0.2), y), evaluate(np.full(1000, 0.3), y)
-    assert prefer_second([poor] * 3, [good] * 3)
-    assert not prefer_second([good] * 3, [poor] * 3)
-    assert not prefer_second([poor] * 2, [good] * 2)
-    few = [replace(good, positives=150)] * 3
-    assert not prefer_second([poor] * 3, few)
 
 
 def test_a_rate_that_cannot_be_reached_is_refused() -> None:

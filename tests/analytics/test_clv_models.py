@@ -232,7 +232,7 @@ def test_orders_after_the_described_day_change_nothing() -> None:
     all_told = histories_from_orders(who, day, money, as_of=AS_OF)
     only_known = histories_from_orders(who[known], day[known], money[known], as_of=AS_OF)
     assert all_told[0].tolist() == only_known[0].tolist()
-    for field in ("x", "t_x", "T", "m", "recent"):
+    for field in ("x", "t_x", "T", "m"):
         left, right = getattr(all_told[1], field), getattr(only_known[1], field)
         np.testing.assert_array_equal(left, right)
 

@@ -1,0 +1,44 @@
+"""Predict purchases, churn and value now."""
+
+from argparse import ArgumentParser
+from datetime import date
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from analytics.management import reports
+from analytics.management.metrics_words import metrics_facts, metrics_words
+from analytics.services.metrics import preview_metrics, score_metrics
+from crm_project.common.exceptions import CrmError
+
+
+class Command(BaseCommand):
+    help = "Predict purchases, churn and lifetime value, and print how good such predictions were."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--as-of",
+            type=date.fromisoformat,
+            metavar="DATE",
+            help="Predict from the end of this day, like 2011-11-09. Default: today.",
+        )
+        parser.add_argument(
+            "--keep-current",
+            action="store_true",
+            help="Only add a run to the history; everybody goes on seeing the current one.",
+        )
+        parser.add_argument("--dry-run", action="store_true", help="Store nothing, only print.")
+        parser.add_argument("--json", action="store_true", help="Print the run as JSON.")
+
+    def handle(self, **options: Any) -> None:
+        try:
+            if options["dry_run"]:
+                run = preview_metrics(as_of=options["as_of"])
+            else:
+                make_current = not options["keep_current"]
+                run = score_metrics(as_of=options["as_of"], make_current=make_current)
+        except CrmError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(
+            reports.to_json(metrics_facts(run)) if options["json"] else metrics_words(run)
+        )
