@@ -48,8 +48,7 @@ def score_metrics_nightly() -> None:
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=30, max_retries=5)
 def thin_runs_nightly() -> None:
-<<<<<<< HEAD
-    """Drop scores and members of groups that the history no    """Drop scores, predictions and members of groups that the history no longer needs."""
+    """Drop scores, predictions and members of groups that the history no longer needs."""
     rfm.thin_runs()
     metrics.thin_metrics()
     segmentations.thin_segmentations()
