@@ -100,6 +100,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         (
             "Segments",
             [
+                _list(
+                    "Saved segments",
+                    "bookmarks",
+                    "analytics.savedsegment",
+                    active=_at("analytics_savedsegment"),
+                ),
                 _list("RFM runs", "calculate", "analytics.rfmrun", active=_at("analytics_rfmrun")),
                 _list("Scores", "leaderboard", "analytics.currentrfmscore"),
                 _page("Segment grid", "grid_on", "analytics_grid", "analytics.view_rfmrun"),

@@ -3,7 +3,7 @@
 A rule becomes one statement with parameters; nothing that a person typed is part of its text.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from analytics.models import SavedSegment, SavedSegmentMember
 from analytics.scoring.segment_answers import Explanation, Known, comparable, explain
-from analytics.scoring.segment_fields import Field
-from analytics.scoring.segment_rules import Rule, RuleError, parse
+from analytics.scoring.segment_fields import Field, Registry
+from analytics.scoring.segment_rules import Rule, RuleError, parse, parse_text
 from analytics.scoring.segment_sql import Sql, compile_sql, fields_of
 from analytics.scoring.segment_words import describe, value_words
 from analytics.selectors.segment_choices import registry
@@ -39,13 +39,22 @@ def read_rule(document: object) -> Rule:
 
     Raises ``RuleError`` with everything that is wrong with it.
     """
+    return _by_todays(lambda offered: parse(document, offered))
+
+
+def read_rule_text(text: str) -> Rule:
+    """Return the rule that JSON text describes; raises ``RuleError`` like ``read_rule``."""
+    return _by_todays(lambda offered: parse_text(text, offered))
+
+
+def _by_todays(read: Callable[[Registry], Rule]) -> Rule:
     try:
-        return parse(document, registry())
+        return read(registry())
     except RuleError as error:
         if all(problem.code != "unknown_choice" for problem in error.problems):
             raise
     # The value may be newer than the choices that were kept.
-    return parse(document, registry(fresh=True))
+    return read(registry(fresh=True))
 
 
 def asked_fields(rule: Rule) -> list[Field]:

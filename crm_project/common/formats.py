@@ -1,9 +1,10 @@
 """How numbers, money and durations are written for people, the same on every page."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
+from django.utils import timezone
 
 _SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$"}
 NOTHING = "\N{EN DASH}"
@@ -64,3 +65,6 @@ def age(span: timedelta | None) -> str:
     if minutes < 120:
         return f"{minutes} min"
     return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"
+def moment(when: datetime | None) -> str:
+    """Return a moment in the business's time zone, like ``9 Nov 2011, 14:05``."""
+    return NOTHING if when is None else f"{timezone.localtime(when):%-d %b %Y, %H:%M}"
