@@ -35,7 +35,6 @@ class RuleWidget(forms.Textarea):
 
     class Media:
         js = ("crm/rule_values.js", "crm/rule_builder.js")
-        css = {"all": ("crm/rule_builder.css",)}
 
     def render(
         self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
@@ -120,6 +119,8 @@ class SavedSegmentForm(ReasonForm):
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.fields["seen_at"].initial = self.instance.updated_at.isoformat()
+        if "description" in self.fields:
+            self.fields["description"].widget.attrs["rows"] = 3
         if "slug" in self.fields:
             self.fields["slug"].required = False
             self.fields["slug"].help_text = (

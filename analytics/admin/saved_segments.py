@@ -72,6 +72,9 @@ class ArchiveForm(BaseDialogForm):
 
 @admin.register(SavedSegment)
 class SavedSegmentAdmin(SavedSegmentPages, HistoryAdmin[SavedSegment], ReasonAdmin[SavedSegment]):
+    class Media:
+        css = {"all": ("crm/rule_builder.css",)}
+
     form = SavedSegmentForm
     list_display = ["name", "customers", "change", "state", "built", "took", "owner"]
     list_filter = [StateFilter]
