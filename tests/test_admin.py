@@ -10,9 +10,11 @@ from django.utils import timezone
 
 from analytics.models import PipelineRun, PipelineStep
 from analytics.services.rfm import score_rfm
+from analytics.services.saved_segment_exports import export_members
 from analytics.services.signal_quarantine import quarantine
 from analytics.services.signal_store import store
 from orders.models import Product
+from tests.analytics.saved_segments import ANYBODY, segment
 from tests.analytics.signals import envelope
 from tests.factories import (
     CampaignFactory,
@@ -69,6 +71,8 @@ def filled():
     store([envelope("odd_thing", HOSTILE, message_id=HOSTILE, signal_data={HOSTILE: HOSTILE})])
     quarantine(envelope("x", HOSTILE), HOSTILE, HOSTILE)
     score_rfm()
+    saved = segment("saved", ANYBODY, built=True, name=HOSTILE, description=HOSTILE)
+    list(export_members(segment=saved, user=None, way="api", personal=True))
     run = PipelineRun.objects.create(as_of=timezone.localdate(), error=HOSTILE)
     PipelineStep.objects.create(run=run, name=HOSTILE, position=1, words=HOSTILE)
     PipelineStep.objects.create(run=run, name="rfm", position=2, error=HOSTILE, status="failed")

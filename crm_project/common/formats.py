@@ -65,6 +65,8 @@ def age(span: timedelta | None) -> str:
     if minutes < 120:
         return f"{minutes} min"
     return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"
+
+
 def moment(when: datetime | None) -> str:
     """Return a moment in the business's time zone, like ``9 Nov 2011, 14:05``."""
     return NOTHING if when is None else f"{timezone.localtime(when):%-d %b %Y, %H:%M}"

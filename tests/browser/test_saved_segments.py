@@ -191,7 +191,7 @@ def test_it_is_found_built_explained_and_listed(signed_in, live_server, shop, sh
     shot("customers")
 
 
-def test_without_scripts_the_rule_is_text(signed_in, live_server, shop, shot):
+def test_without_scripts_the_rule_is_text(signed_in, live_server, shop):
     context = signed_in.context.browser.new_context(java_script_enabled=False)
     context.add_cookies(signed_in.context.cookies())
     page = context.new_page()
@@ -202,7 +202,6 @@ def test_without_scripts_the_rule_is_text(signed_in, live_server, shop, shot):
     assert "“gone” is not a field of a rule." in page.content()
     page.click("text=Fields and operators")
     assert page.locator("code:text-is('rfm.recency')").is_visible()
-    shot("no script")
     page.fill("textarea[name=rule]", json.dumps(asks("customer.country", "is", "France")))
     page.press("#id_name", "Enter")
     page.wait_for_url("**/savedsegment/**")
