@@ -5,10 +5,14 @@ from datetime import date
 import pytest
 from django.db import ProgrammingError, connection, transaction
 
-from analytics.models import CurrentRfmScore
+from analytics.models import CurrentCluster, CurrentRfmScore, Segmentation
 from analytics.selectors.search import search
 from analytics.services.rfm import score_rfm, thin_runs
+from analytics.services.segmentation_verdicts import compare_newest
+from analytics.services.segmentations import build, thin_segmentations
 from analytics.services.signal_reports import refresh_signal_reports
+from tests.analytics.segmentation_support import QUICK
+from tests.analytics.segmentation_support import shop as buyers
 from tests.analytics.support import shop
 from tests.factories import CustomerFactory
 from tests.signals import a_signal
@@ -49,6 +53,22 @@ def test_it_scores_refreshes_and_thins(as_application):
 
     assert CurrentRfmScore.objects.count() == 2
     assert thin_runs(today=date(2012, 6, 1)) == [old.pk]
+
+
+def test_it_groups_customers_compares_the_groups_and_thins_them(as_application):
+    buyers(60)
+    as_application()
+
+    old = build(as_of=date(2011, 8, 30), effort=QUICK)
+    build(as_of=date(2011, 9, 1), effort=QUICK)
+    compared = compare_newest(effort=QUICK)
+
+    assert {row.kind for row in old.made} == {"rfm_map", "rfm"}
+    assert CurrentCluster.objects.count() == 120
+    assert len(compared.comparisons) == 1
+    assert set(thin_segmentations(today=date(2012, 6, 1))) >= {
+        row.pk for row in Segmentation.objects.filter(as_of=date(2011, 8, 30), kind="rfm")
+    }
 
 
 def test_it_reports_on_signals_and_searches_them(as_application):

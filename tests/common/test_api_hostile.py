@@ -22,6 +22,8 @@ ORDERS = {
     "signals": ["-occurred_at", "-id"],
     "signal-scores": ["-score", "customer_id"],
     "quarantine": ["-id"],
+    "segmentations": ["-id"],
+    "segmentation-comparisons": ["-as_of", "-id"],
     "orders": ["-ordered_at", "-id"],
     "customers/C1/timeline": ["-occurred_at", "-rank", "-key"],
 }
