@@ -75,3 +75,22 @@ def test_the_past_is_told_without_writing():
     assert now.average_order_value == Decimal("50.00")
     assert list(profile_rows(as_of=date(2011, 1, 1))) == []
     assert profile_of(key).first_product == mug
+
+
+def test_values_are_kept_as_they_are_written():
+    odd = 'a "quoted" \\ <b> ’ {"x": [1]}'
+    (mug,) = goods(mug={"family": odd})
+    buy("A", "2011-11-01", (mug, "0.01"), channel=odd[:30])
+    refresh_profiles(as_of=DAY)
+    found = profile("A")
+    assert found.families == [{"value": odd, "share": 1, "revenue": 0.01}]
+    assert found.channels[0]["value"] == odd[:30]
+
+
+def test_large_amounts_are_exact():
+    (mug,) = goods(mug={"family": "Mugs"})
+    for _ in range(3):
+        buy("A", "2011-11-01", (mug, "33333333333.33"))
+    refresh_profiles(as_of=DAY)
+    assert profile("A").families[0]["revenue"] == 99999999999.99
+    assert profile("A").average_order_value == Decimal("33333333333.33")
