@@ -1,5 +1,6 @@
 """A comparison of two segmentations as its page shows it: first the verdict, then its numbers."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,7 @@ class Shown:
     comparison: SegmentationComparison
     left: str
     right: str
+    sentences: tuple[str, ...]
     kpis: list[Kpi]
     heat: Heat
     silhouettes: list[tuple[str, str, str, str]]
@@ -56,6 +58,7 @@ def shown(row: SegmentationComparison) -> Shown:
         comparison=row,
         left=names[0],
         right=names[1],
+        sentences=sentences(row.verdict),
         kpis=_kpis(results),
         heat=_heat(part(results, "contingency"), names),
         silhouettes=[
@@ -73,6 +76,11 @@ def shown(row: SegmentationComparison) -> Shown:
         later=_later(part(judged.results, "later"), names),
         later_note=_note(row, judged),
     )  # fmt: skip
+
+
+def sentences(verdict: str) -> tuple[str, ...]:
+    """Take a verdict apart, so that each finding stands on a line of its own."""
+    return tuple(re.split(r"(?<=\.) (?=[A-Z])", verdict))
 
 
 def _label(side: Mapping[str, Any], otherwise: str) -> str:

@@ -42,3 +42,8 @@ def whole(value: float | None) -> str:
 def amount(value: float | None) -> str:
     """Write money."""
     return formats.money(None if value is None else Decimal(str(round(value, 2))))
+
+
+def seconds_words(value: Any) -> str:
+    """Write seconds of a step; tenths are enough."""
+    return f"{value:,.1f} s" if isinstance(value, int | float) else str(value)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analytics.admin.json_read import amount, day, items, part
+from analytics.admin.json_read import amount, day, items, part, seconds_words
 from analytics.admin.metrics_horizons import Horizon, horizon_shown
 from analytics.models import MetricsRun
 from crm_project.common import charts, formats
@@ -65,7 +65,7 @@ def shown(run: MetricsRun, origins: Mapping[str, str]) -> Shown:
         fits=_fits(run),
         bands=_bands(run),
         bands_note=_bands_note(run),
-        timings=[(step, f"{seconds} s") for step, seconds in run.timings.items()],
+        timings=[(step, seconds_words(seconds)) for step, seconds in run.timings.items()],
     )
 
 

@@ -1,6 +1,6 @@
 """Who went where between two days: segments of RFM with the reasons, or groups of any kind."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib import admin
@@ -114,7 +114,12 @@ def _sankey_of_groups(found: SegmentationMovement) -> Sankey:
         for cell in found.cells
         if cell.from_number is not None or cell.to_number is not None
     ]
-    return _sankey(found, _nodes(found.from_clusters), _nodes(found.to_clusters), flows)
+    drawn = _sankey(found, _nodes(found.from_clusters), _nodes(found.to_clusters), flows)
+    words = (
+        f"{drawn.total:,} customers: {found.stayed:,} stayed in their group, {found.moved:,} went to "
+        f"another, {found.came:,} came into one, {found.left:,} are in none any more."
+    )
+    return replace(drawn, description=words)
 
 
 def _nodes(clusters: tuple[SegmentationCluster, ...]) -> list[Node]:

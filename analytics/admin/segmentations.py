@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSingleDateWidget
 
 from analytics.admin.comparison_page import compare_view
+from analytics.admin.comparison_shown import sentences
 from analytics.admin.job_started import started
 from analytics.admin.segmentations_shown import kind_words, shown
 from analytics.models import Segmentation, SegmentationCluster
@@ -119,7 +120,7 @@ class SegmentationAdmin(ReadOnlyAdminMixin, CrmAdmin[Segmentation]):
                 (one, [group for group in groups if group.segmentation_id == one.pk])
                 for one in current
             ],
-            "comparisons": newest_comparisons(),
+            "comparisons": [(row, sentences(row.verdict)[0]) for row in newest_comparisons()],
             **(extra_context or {}),
         }
         response: HttpResponse = super().changelist_view(request, context)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from analytics.admin.cluster_filters import cluster_link
-from analytics.admin.json_read import items, part
+from analytics.admin.json_read import items, part, seconds_words
 from analytics.models import Segmentation, SegmentationCluster
 from crm_project.common import charts, formats
 from crm_project.common.charts import Bar, Bars, Mark, written
@@ -76,7 +76,7 @@ def shown(segmentation: Segmentation, *, may_rename: bool) -> Shown:
             [Bar(names.get(one.get("number"), str(one.get("number"))), one.get("value"))
              for one in items(part(quality, "silhouette"), "by_group")]),
         candidates=_candidates(quality, segmentation.k),
-        timings=[(step, f"{seconds} s") for step, seconds in segmentation.timings.items()],
+        timings=[(step, seconds_words(seconds)) for step, seconds in segmentation.timings.items()],
         may_rename=may_rename and segmentation.kind != Segmentation.Kind.RFM_MAP,
     )  # fmt: skip
 
@@ -188,7 +188,7 @@ def _candidates(quality: Mapping[str, Any], k: int | None) -> list[tuple[str, ..
             written(one.get("silhouette")),
             written(one.get("mean_jaccard")),
             written(one.get("worst_jaccard")),
-            "taken" if one.get("k") == k else ("" if one.get("stable") else "not stable enough"),
+            "taken" if one.get("k") == k else ("" if one.get("stable") else "unstable"),
         )
         for one in items(quality, "candidates")
     ]

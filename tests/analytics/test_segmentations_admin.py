@@ -52,7 +52,7 @@ class TestTheGroups:
         assert groups[0].terms[0] == ("riesling", "40.0 %")
         text = page.content.decode()
         assert "the best silhouette among those that come back" in text
-        assert "not stable enough" in text
+        assert "unstable" in text
 
     def test_names_and_terms_are_escaped(self, admin_client):
         row = segmentation(names=[HOSTILE, "b", "c"])
