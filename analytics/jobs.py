@@ -154,6 +154,7 @@ def score_metrics_job(context: JobContext) -> dict[str, Any]:
     params = context.params
     run = score_metrics(
         as_of=date.fromisoformat(params["as_of"]) if params.get("as_of") else None,
+        make_current=params.get("make_current", True),
         user=context.job.created_by,
         progress=context.progress,
     )

@@ -92,7 +92,10 @@ def _why(chosen: Mapping[str, Any] | None, models: Sequence[Mapping[str, Any]]) 
         if model.get("kind") == "model" and model is not chosen
     ]
     others = ", ".join(f"{label} {written(loss)}" for label, loss in losses)
-    sentence = f"The choice is made by the mean log loss (lower is better): {chosen.get('label')} "
+    sentence = (
+        "The choice is made by the mean log loss (lower is better) among the models that could be "
+        f"judged at enough earlier days: {chosen.get('label')} "
+    )
     sentence += written(mean(chosen, "log_loss"))
     if others:
         sentence += f"; {others}"

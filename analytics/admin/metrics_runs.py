@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.widgets import UnfoldAdminSingleDateWidget
 
-from analytics.admin.job_started import started
+from analytics.admin.job_started import older_than_current, started
 from analytics.admin.metrics_shown import mean_of, over_runs, shown
 from analytics.models import MetricsRun
 from crm_project.common import formats
@@ -27,7 +27,8 @@ class MetricsForm(BaseDialogForm):
         label="As of",
         required=False,
         widget=UnfoldAdminSingleDateWidget,
-        help_text="The end of this day counts; nothing later is looked at. Empty: today.",
+        help_text="The end of this day counts; nothing later is looked at. Empty: today. "
+        "Predictions of a past day do not become current.",
     )
 
 
@@ -67,7 +68,10 @@ class MetricsRunAdmin(ReadOnlyAdminMixin, CrmAdmin[MetricsRun]):
         return started(
             request,
             kind=SCORE,
-            params={"as_of": as_of.isoformat() if as_of else None},
+            params={
+                "as_of": as_of.isoformat() if as_of else None,
+                "make_current": not older_than_current(MetricsRun, as_of),
+            },
             words="The predictions are in the queue.",
             otherwise=reverse("admin:analytics_metricsrun_changelist"),
         )

@@ -116,8 +116,8 @@ def _sankey_of_groups(found: SegmentationMovement) -> Sankey:
     ]
     drawn = _sankey(found, _nodes(found.from_clusters), _nodes(found.to_clusters), flows)
     words = (
-        f"{drawn.total:,} customers: {found.stayed:,} stayed in their group, {found.moved:,} went to "
-        f"another, {found.came:,} came into one, {found.left:,} are in none any more."
+        f"{drawn.total:,} customers: {found.stayed:,} stayed in their group, {found.moved:,} went "
+        f"to another, {found.came:,} came into one, {found.left:,} are in none any more."
     )
     return replace(drawn, description=words)
 

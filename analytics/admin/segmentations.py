@@ -1,6 +1,5 @@
 """Segmentations: their groups, names and quality; make new ones."""
 
-from datetime import date
 from typing import Any
 
 from django import forms
@@ -14,7 +13,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminS
 
 from analytics.admin.comparison_page import compare_view
 from analytics.admin.comparison_shown import sentences
-from analytics.admin.job_started import started
+from analytics.admin.job_started import older_than_current, started
 from analytics.admin.segmentations_shown import kind_words, shown
 from analytics.models import Segmentation, SegmentationCluster
 from analytics.selectors.segmentations import (
@@ -97,7 +96,7 @@ class SegmentationAdmin(ReadOnlyAdminMixin, CrmAdmin[Segmentation]):
         as_of = form.cleaned_data["as_of"]
         params: dict[str, Any] = {
             "as_of": as_of.isoformat() if as_of else None,
-            "make_current": not _past(as_of),
+            "make_current": not older_than_current(Segmentation, as_of),
         }
         if form.cleaned_data["kinds"]:
             params["kinds"] = form.cleaned_data["kinds"]
@@ -165,12 +164,6 @@ class SegmentationAdmin(ReadOnlyAdminMixin, CrmAdmin[Segmentation]):
     @admin.display(description="Took")
     def took(self, row: Segmentation) -> str:
         return formats.duration(row.finished_at - row.started_at if row.finished_at else None)
-
-
-def _past(as_of: date | None) -> bool:
-    """Tell whether something newer is current: a look back must not take its place."""
-    newer = Segmentation.objects.filter(is_current=True, as_of__gt=as_of) if as_of else None
-    return newer is not None and newer.exists()
 
 
 @require_POST

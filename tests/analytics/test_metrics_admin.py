@@ -156,7 +156,14 @@ class TestStarting:
 
         job = Job.objects.get(kind="score_metrics")
         assert answer.url == reverse("admin:common_job_change", args=[job.pk])
-        assert job.params == {"as_of": "2011-12-09"}
+        assert job.params == {"as_of": "2011-12-09", "make_current": True}
+
+    def test_a_look_at_the_past_changes_nothing_that_people_see_today(self, admin_client):
+        metrics_run()
+
+        admin_client.post(reverse(self.url), {**SUBMITTED, "as_of": "2011-12-08"})
+
+        assert Job.objects.get(kind="score_metrics").params["make_current"] is False
 
     def test_who_may_only_look_cannot_start(self, client, staff_user):
         allow(staff_user, "view_metricsrun")
