@@ -54,9 +54,10 @@ def horizon_shown(found: Mapping[str, Any], asked: str) -> Horizon:
     days = int(found.get("days", 0))
     models = sorted(items(found, "models"), key=lambda model: not model.get("chosen"))
     event = EVENTS.get(days, "bought")
+    used = [model for model in models if _ever_used(model)]
     chosen = models[0] if models and models[0].get("chosen") else None
-    known = [str(origin) for origin in items(found, "origins")]
-    origin = asked if asked in known else (known[-1] if known else "")
+    known = sorted(str(origin) for origin in items(found, "origins"))
+    origin = asked if asked in known else _newest(chosen, known)
     at = {id(model): _at(model, origin) for model in models}
     bins = [_bin(one) for one in items(at[id(chosen)], "bins")] if chosen else []
     key = f"h{days}"
@@ -70,7 +71,8 @@ def horizon_shown(found: Mapping[str, Any], asked: str) -> Horizon:
         rows=tuple(_model_row(model) for model in models),
         base=_base(at[id(models[0])]) if models else "",
         compared=charts.bars(
-            f"{key}-auc", f"AUC at {day(origin)}", [_auc_bar(m, at[id(m)]) for m in models],
+            f"{key}-auc", f"AUC at {day(origin)}",
+            [_auc_bar(model, at[id(model)]) for model in used],
             start=0.5, low=0.5, high=1.0, marks=[Mark(ASKED_AUC, f"{ASKED_AUC} is asked for")],
         ),
         reliability=charts.reliability(
@@ -82,6 +84,16 @@ def horizon_shown(found: Mapping[str, Any], asked: str) -> Horizon:
     )  # fmt: skip
 
 
+def _newest(chosen: Mapping[str, Any] | None, known: Sequence[str]) -> str:
+    """Return the newest day on which the chosen model was tried, else the newest of all."""
+    tried = [one for one in known if chosen and _at(chosen, one).get("used")]
+    return (tried or known or [""])[-1]
+
+
+def _ever_used(model: Mapping[str, Any]) -> bool:
+    return any(one.get("used") for one in items(model, "origins"))
+
+
 def _why(chosen: Mapping[str, Any] | None, models: Sequence[Mapping[str, Any]]) -> str:
     """Give the log losses that the choice is made by."""
     if chosen is None:
@@ -89,7 +101,7 @@ def _why(chosen: Mapping[str, Any] | None, models: Sequence[Mapping[str, Any]]) 
     losses = [
         (str(model.get("label")), mean(model, "log_loss"))
         for model in models
-        if model.get("kind") == "model" and model is not chosen
+        if model.get("kind") == "model" and model is not chosen and _ever_used(model)
     ]
     others = ", ".join(f"{label} {written(loss)}" for label, loss in losses)
     sentence = (
@@ -116,23 +128,26 @@ def _model_row(model: Mapping[str, Any]) -> ModelRow:
             for name in _SHOWN_MEANS
         ),
         total=f"{whole(expected)} / {whole(observed)}",
-        words=_words(origins),
+        words=_words(str(model.get("label", "")), origins),
     )
 
 
-def _words(origins: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def _words(label: str, origins: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return what was said of the origins, the same sentence once with its days."""
     said: dict[str, list[str]] = {}
-    for one in origins:
+    for one in sorted(origins, key=lambda one: str(one.get("origin"))):
         if one.get("words"):
             said.setdefault(str(one["words"]), []).append(day(str(one.get("origin"))))
-    return tuple(f"{words} ({', '.join(days)})" for words, days in said.items())
+    return tuple(
+        f"{'' if words.startswith(label) else f'{label}: '}{words} ({', '.join(days)})"
+        for words, days in said.items()
+    )
 
 
 def _auc_bar(model: Mapping[str, Any], at: Mapping[str, Any]) -> Bar:
     note = "chosen" if model.get("chosen") else str(model.get("kind", ""))
     if at.get("auc") is None:
-        note = str(at.get("words") or "not known")
+        note = "not used on this day"
     return Bar(
         name=str(model.get("label", "")),
         value=at.get("auc"),

@@ -45,7 +45,7 @@ class Shown:
     """Everything of the page."""
 
     kpis: list[Kpi]
-    notices: list[tuple[str, str]]
+    notices: list[tuple[str, list[str]]]
     horizons: list[Horizon]
     money: Money | None
     fits: list[FitRow]
@@ -115,38 +115,37 @@ def _kpis(run: MetricsRun, tests: Sequence[Mapping[str, Any]]) -> list[Kpi]:
     for test in tests:
         days = int(test.get("days", 0))
         auc, best = mean_of(run, days, "auc"), mean_of(run, days, "auc", baselines=True)
-        ece = mean_of(run, days, "ece")
-        found.append(Kpi(f"AUC, {days} days", written(auc),
-                          note=f"best baseline {written(best)}"))  # fmt: skip
-        found.append(Kpi(f"Calibration error, {days} days", written(ece, "share"),
-                          note="ECE, mean over the origins"))  # fmt: skip
+        found.append(Kpi(f"AUC, {days} days", written(auc), note=f"best baseline {written(best)}"))
+    if tests:
+        ece = {days: written(mean_of(run, days, "ece"), "share") for days in (30, 90)}
+        found.append(Kpi("Calibration error, 30 days", ece[30],
+                         note=f"ECE, mean over the earlier days; 90 days: {ece[90]}"))  # fmt: skip
     error = part(run.back_test, "money").get("mean_total_error")
     if tests:
         found.append(Kpi("Money, error of the level", written(error, "share"),
-                          note="mean over the origins"))  # fmt: skip
+                          note="mean over the earlier days"))  # fmt: skip
     return found
 
 
-def _notices(run: MetricsRun) -> list[tuple[str, str]]:
-    """Return sentences with the class that colours them; the worst first."""
-    found = []
+def _notices(run: MetricsRun) -> list[tuple[str, list[str]]]:
+    """Return sentences by the class that colours them, the worst first."""
+    bad, plain = [], [str(words) for words in run.words]
     if run.status == MetricsRun.Status.FAILED:
-        found.append((run.error or "The run failed; the log says why.", "crm-bad"))
+        bad.append(run.error or "The run failed; the log says why.")
     if run.quality == MetricsRun.Quality.NONE:
-        found.append(("There is too little data, so nothing was predicted.", "crm-bad"))
-    warned = run.quality == MetricsRun.Quality.SMALL
-    degenerate = any(part(run.convergence, name).get("degenerate") for name in run.convergence)
-    tone = "crm-warn" if warned or degenerate or found else ""
-    found.extend((str(words), tone) for words in run.words)
+        bad.append("There is too little data, so nothing was predicted.")
     if run.rows_dropped_at:
-        found.append(("The rows by customer were removed; the run's own numbers are kept.", ""))
-    return found
+        plain.append("The rows by customer were removed; the run's own numbers are kept.")
+    degenerate = any(part(run.convergence, name).get("degenerate") for name in run.convergence)
+    warned = degenerate or bad or run.quality == MetricsRun.Quality.SMALL
+    found = [("crm-bad", bad), ("crm-warn" if warned else "", plain)]
+    return [(tone, words) for tone, words in found if words]
 
 
 def _money(found: Any) -> Money | None:
     if not found:
         return None
-    origins = items(found, "origins")
+    origins = sorted(items(found, "origins"), key=lambda one: str(one.get("origin")))
     bars = [
         Bar(day(str(one.get("origin"))), one.get("total_error"),
             note=f"{written(one.get('total_error_before'), 'share')} before the level was set")

@@ -29,7 +29,7 @@ class TestTheRun:
         assert "BG/NBD is degenerate on these orders" in text
         assert "crm-note crm-warn" in text
         assert "degenerate: not used" in text
-        assert "The fit is degenerate." in text
+        assert "BG/NBD: The fit is degenerate. (12 Jul 2011, 11 Aug 2011, 10 Sep 2011)" in text
 
     def test_it_opens_with_the_newest_earlier_day_and_shows_the_one_asked_for(self, admin_client):
         url, _ = page_of(metrics_run())
