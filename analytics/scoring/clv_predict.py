@@ -31,6 +31,9 @@ BANDS = ("", "low", "medium", "high")
 BAND_ODDS = 2.0
 """Odds of leaving against the shop's own: from so many times on high, below the inverse low."""
 
+EDGE = 1e-4
+"""No chance is given as less, or as more than 1 less this: no shop's data could tell."""
+
 FLAGS = ("ok", "one_order", "no_value", "small_shop", "none")
 
 
@@ -149,6 +152,7 @@ def _chances(archive: Archive, then: Snapshot, findings: Findings, numbers: Numb
         findings.models[LONG] = findings.models[SHORT]
     if short is None or long is None:
         return
+    short, long = np.clip(short, EDGE, 1 - EDGE), np.clip(long, EDGE, 1 - EDGE)
     numbers.chance_30d[:] = short
     # Two models may disagree a little; a longer time cannot make a purchase less likely.
     numbers.chance_90d[:] = np.maximum(short, long)
