@@ -170,7 +170,7 @@ class CustomerMetricsViewSet(CrmViewSet):
         found = metrics_of(customer_id=customer.pk)
         if found is None:
             return Response(_nothing(customer.code))
-        return Response({**CustomerMetricsSerializer(found).data, "customer": customer.code})
+        return Response(CustomerMetricsSerializer(found).data)
 
 
 def _nothing(code: str) -> dict[str, Any]:

@@ -10,5 +10,5 @@ def current_metrics_run() -> MetricsRun | None:
 
 def metrics_of(*, customer_id: int) -> CurrentCustomerMetrics | None:
     """Return one customer's current metrics with their run; None for a prospect."""
-    rows = CurrentCustomerMetrics.objects.select_related("run")
+    rows = CurrentCustomerMetrics.objects.select_related("run", "customer")
     return rows.filter(customer_id=customer_id).first()
