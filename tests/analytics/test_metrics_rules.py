@@ -243,11 +243,12 @@ def up_to(book, as_of):
     return Ledger(book.customer[known], book.day[known], book.sale[known], book.money[known])
 
 
-class TestRealCustomers:
-    @pytest.fixture(scope="class")
-    def demo(self):
-        return from_the_file()
+@pytest.fixture(scope="module")
+def demo():
+    return from_the_file()
 
+
+class TestRealCustomers:
     def test_the_demo_shop_degenerates_and_churn_ranks_the_right_way_round(self, demo):
         as_of = date(2011, 8, 11).toordinal()
 
