@@ -268,7 +268,7 @@ class SavedSegmentAdmin(SavedSegmentPages, HistoryAdmin[SavedSegment], ReasonAdm
 
     @admin.display(description="As of", ordering="built_at", empty_value=formats.NOTHING)
     def built(self, segment: SavedSegment) -> Any:
-        return segment.built_at
+        return formats.moment(segment.built_at)
 
     @admin.display(description="Took")
     def took(self, segment: SavedSegment) -> str:

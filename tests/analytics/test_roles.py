@@ -8,9 +8,11 @@ from django.db import ProgrammingError, connection, transaction
 from analytics.models import CurrentCluster, CurrentRfmScore, Segmentation
 from analytics.selectors.search import search
 from analytics.services.rfm import score_rfm, thin_runs
+from analytics.services.saved_segment_builds import rebuild_saved_segment
 from analytics.services.segmentation_verdicts import compare_newest
 from analytics.services.segmentations import build, thin_segmentations
 from analytics.services.signal_reports import refresh_signal_reports
+from tests.analytics.saved_segments import ANYBODY, segment
 from tests.analytics.segmentation_support import QUICK
 from tests.analytics.segmentation_support import shop as buyers
 from tests.analytics.support import shop
@@ -79,6 +81,14 @@ def test_it_reports_on_signals_and_searches_them(as_application):
 
     assert (reports.scored.scored, reports.counted.days) == (1, 1)
     assert len(search("needel").hits) == 1
+
+
+def test_it_rebuilds_saved_segments(as_application):
+    CustomerFactory(code="C1")
+    saved = segment(rule=ANYBODY)
+    as_application()
+
+    assert rebuild_saved_segment(segment_id=saved.pk).members == 1
 
 
 @pytest.mark.parametrize(
