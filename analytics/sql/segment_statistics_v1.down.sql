@@ -1,0 +1,2 @@
+drop statistics analytics_customer_language;
+drop statistics analytics_customer_country;
