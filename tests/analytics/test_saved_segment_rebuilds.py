@@ -194,7 +194,7 @@ class TestTwoAtOnce:
         )
         monkeypatch.setattr(builds, "_SWAP", swap)
 
-        with pytest.raises(Exception, match=r"terminat|closed|connection"):
+        with pytest.raises(Exception, match=r"terminating|closed|connection"):
             in_thread(rebuild_saved_segment, segment_id=french.pk)()
 
         monkeypatch.undo()
