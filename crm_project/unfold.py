@@ -84,6 +84,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "Customers",
             [
                 _list("Customers", "group", "customers.customer"),
+                _list("Profiles", "interests", "analytics.customerprofile"),
                 _list("Contacts", "mail", "customers.contactevent"),
                 _list("Consents", "how_to_reg", "customers.consent"),
                 _list("Campaigns", "campaign", "customers.campaign"),
