@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Literal
 
 from crm_project.common.private_text import without_contacts, without_private
@@ -178,6 +179,7 @@ def _unique(values: Sequence[str]) -> list[str]:
     return [value for value in dict.fromkeys(_clean(value) for value in values) if value]
 
 
+@lru_cache(maxsize=50_000)
 def _clean(value: str) -> str:
     """Bring a value onto one line, short, and without what looks like an address or a number."""
     plain = without_contacts(value)[:LONGEST_VALUE]

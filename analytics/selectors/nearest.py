@@ -130,7 +130,7 @@ _WALK = """
     from analytics_customerembedding as e
     where e.model_id = {model} and e.vector is not null and e.customer_id <> {without}
         and {alive} and {wanted}
-    order by {distance} limit {k}
+    order by distance limit {k}
 """
 
 # The few who are left out have an index of their own.

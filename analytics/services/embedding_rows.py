@@ -18,6 +18,7 @@ from analytics.embeddings.rows import packed_rows
 from analytics.models import EmbeddingModel
 from analytics.scoring.profile_text import TEMPLATE, ProfileText
 from analytics.selectors.embedding_texts import product_texts, texts_of
+from analytics.services import embedding_sql as statements
 
 CHUNK = 5_000
 FIRST_PAUSE = timedelta(minutes=5)
@@ -81,9 +82,9 @@ def survey(subject: Subject, model: EmbeddingModel) -> int:
     Texts are written only for rows whose data were written since they were last looked at.
     """
     with transaction.atomic():
-        _run(subject, _GONE, model)
-        found = _run(subject, _NEW, model)
-        found += _run(subject, _OTHER_TEMPLATE, model, template=TEMPLATE)
+        _run(subject, statements.GONE, model)
+        found = _run(subject, statements.NEW, model)
+        found += _run(subject, statements.OTHER_TEMPLATE, model, template=TEMPLATE)
     after = 0
     while rows := _changed(subject, model, after=after):
         after = rows[-1][0]
@@ -94,7 +95,7 @@ def survey(subject: Subject, model: EmbeddingModel) -> int:
 def want(subject: Subject, model: EmbeddingModel, keys: Sequence[int]) -> None:
     """Let these rows wait for a new vector, whatever became of the former one."""
     with transaction.atomic():
-        _run(subject, _ASKED, model, keys=list(keys))
+        _run(subject, statements.ASKED, model, keys=list(keys))
 
 
 def waiting(
@@ -113,7 +114,7 @@ def waiting(
             "most": most,
             "only": None if only is None else list(only),
         }
-        cursor.execute(_composed(subject, _QUEUE), values)
+        cursor.execute(_composed(subject, statements.QUEUE), values)
         return [Waiting(*row) for row in cursor.fetchall()]
 
 
@@ -124,7 +125,7 @@ def unsurveyed(subject: Subject, model: EmbeddingModel | None) -> int:
     """
     with connection.cursor() as cursor:
         values = {"model": None if model is None else model.pk}
-        cursor.execute(_composed(subject, _UNSURVEYED), values)
+        cursor.execute(_composed(subject, statements.UNSURVEYED), values)
         return int(cursor.fetchone()[0])
 
 
@@ -134,7 +135,7 @@ def how_many_wait(
     """Count the rows that want a vector now."""
     with connection.cursor() as cursor:
         values = {"model": model.pk, "only": None if only is None else list(only)}
-        cursor.execute(_composed(subject, _COUNT), values)
+        cursor.execute(_composed(subject, statements.COUNT), values)
         return int(cursor.fetchone()[0])
 
 
@@ -160,7 +161,7 @@ def write(
             "keys": ids,
             "changed": [row.changed_at for row in rows],
         }
-        cursor.execute(_composed(subject, _WRITE), values)
+        cursor.execute(_composed(subject, statements.WRITE), values)
         cursor.execute("drop table embedding_batch")
     done = sum(told)
     return done, len(rows) - done
@@ -178,7 +179,7 @@ def write_failed(
         "longest": LONGEST_PAUSE,
     }
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_composed(subject, _FAILED), values)
+        cursor.execute(_composed(subject, statements.FAILED), values)
 
 
 def _run(subject: Subject, statement: LiteralString, model: EmbeddingModel, **values: Any) -> int:
@@ -203,7 +204,7 @@ def _changed(
 ) -> list[tuple[int, datetime | None, str]]:
     with connection.cursor() as cursor:
         values = {"model": model.pk, "after": after, "most": CHUNK}
-        cursor.execute(_composed(subject, _CHANGED), values)
+        cursor.execute(_composed(subject, statements.CHANGED), values)
         return list(cursor.fetchall())
 
 
@@ -219,8 +220,8 @@ def _note_changes(
         "other": other,
     }
     with transaction.atomic():
-        _run(subject, _SEEN, model, **values)
-        _run(subject, _STALE, model, **values)
+        _run(subject, statements.SEEN, model, **values)
+        _run(subject, statements.STALE, model, **values)
     return len(other)
 
 
@@ -232,110 +233,3 @@ def batches(rows: Sequence[Waiting], size: int) -> Iterator[Sequence[Waiting]]:
     for row in rows:
         if row.attempts:
             yield [row]
-
-
-_ASKED = """
-    update {table} as e set
-        status = case when e.vector is null then 'pending' else 'stale' end,
-        attempts = 0,
-        next_try_at = null
-    where e.model_id = %(model)s and e.{key} = any(%(keys)s::bigint[])
-"""
-
-_GONE = """
-    delete from {table} as e
-    where e.model_id = %(model)s and not exists (select from ({source}) as s where s.key = e.{key})
-"""
-
-_NEW = """
-    insert into {table} ({key}, model_id, status)
-    select s.key, %(model)s, 'pending' from ({source}) as s
-    where not exists (select from {table} as e where e.{key} = s.key and e.model_id = %(model)s)
-    on conflict do nothing
-"""
-
-_OTHER_TEMPLATE = """
-    update {table} as e set status = case e.status when 'empty' then 'pending' else 'stale' end
-    where
-        e.model_id = %(model)s and e.status in ('done', 'empty')
-        and e.template_version <> %(template)s
-"""
-
-_CHANGED = """
-    select e.{key}, s.changed_at, e.text_sha256
-    from {table} as e inner join ({source}) as s on s.key = e.{key}
-    where
-        e.model_id = %(model)s and e.status in ('done', 'empty')
-        and s.changed_at is distinct from e.checked_at and e.{key} > %(after)s
-    order by e.{key} limit %(most)s
-"""
-
-_SEEN = """
-    update {table} as e set checked_at = s.at
-    from unnest(%(same)s::bigint[], %(seen)s::timestamptz[]) as s (key, at)
-    where e.model_id = %(model)s and e.{key} = s.key
-"""
-
-_STALE = """
-    update {table} as e set status = case e.status when 'empty' then 'pending' else 'stale' end
-    where
-        e.model_id = %(model)s and e.{key} = any(%(other)s::bigint[])
-        and e.status in ('done', 'empty')
-"""
-
-_QUEUE = """
-    select e.{key}, s.changed_at, e.attempts
-    from {table} as e inner join ({source}) as s on s.key = e.{key}
-    where
-        e.model_id = %(model)s and e.{key} > %(after)s
-        and (e.status in ('pending', 'stale') or (e.status = 'failed' and e.next_try_at <= now()))
-        and (%(only)s::bigint[] is null or e.{key} = any(%(only)s::bigint[]))
-    order by e.{key} limit %(most)s
-"""
-
-_UNSURVEYED = """
-    select count(*)
-    from ({source}) as s
-    left join {table} as e on e.{key} = s.key and e.model_id = %(model)s
-    where
-        e.status is null or e.status in ('pending', 'stale')
-        or (e.status = 'failed' and e.next_try_at <= now())
-        or s.changed_at is distinct from e.checked_at
-"""
-
-_COUNT = """
-    select count(*) from {table} as e
-    where
-        e.model_id = %(model)s
-        and (e.status in ('pending', 'stale') or (e.status = 'failed' and e.next_try_at <= now()))
-        and (%(only)s::bigint[] is null or e.{key} = any(%(only)s::bigint[]))
-"""
-
-_WRITE = """
-    update {table} as e set
-        status = case when b.told then 'done' else 'empty' end,
-        vector = case when b.told then b.vector end,
-        embedded_at = case when b.told then now() end,
-        text_sha256 = b.sha,
-        template_version = %(template)s,
-        checked_at = b.changed,
-        error = '',
-        attempts = 0,
-        next_try_at = null
-    from (
-        select batch.key, batch.sha, batch.vector, r.changed, batch.key = any(%(told)s) as told
-        from embedding_batch as batch
-        inner join unnest(%(keys)s::bigint[], %(changed)s::timestamptz[]) as r (key, changed)
-            on batch.key = r.key
-    ) as b
-    where e.model_id = %(model)s and e.{key} = b.key
-"""
-
-_FAILED = """
-    update {table} as e set
-        status = 'failed',
-        error = %(why)s,
-        attempts = least(e.attempts + 1, 30000),
-        next_try_at = now() + least(%(longest)s, %(first)s * power(2, least(e.attempts, 20)))
-    where e.model_id = %(model)s and e.{key} = any(%(keys)s::bigint[])
-"""
