@@ -48,7 +48,8 @@ class SimilarTab(TemplateTab):
             choices.insert(1, ("segment", "Same segment"))
         return {
             "found": found,
-            "rows": [_shown(one) for one in found.neighbours],
+            # Below zero they are less alike than two customers drawn at random.
+            "rows": [_shown(one) for one in found.neighbours if one.likeness > 0],
             "choices": choices,
             "asked": asked,
         }

@@ -17,6 +17,24 @@ from customers.models import Customer
 from orders.models import CustomerTotals, Product
 
 MOST = 100
+TERMS = 5
+_LABELS = frozenset(
+    [
+        "families",
+        "grapes",
+        "sweetness",
+        "price",
+        "aromas",
+        "products",
+        "budget",
+        "rhythm",
+        "channels",
+        "season",
+        "notes",
+    ]
+)
+"""Words of the template that stand before the values: alone they say nothing."""
+
 NO_MODEL = "Nobody has been embedded yet. Run: manage.py embed_customers"
 
 
@@ -131,7 +149,8 @@ def in_common(model: EmbeddingModel, left: str, right: str) -> list[CommonTerm]:
     """Return what makes two texts alike: by the weights of a local model, else value by value."""
     if model.provider != EmbeddingModel.ProviderName.LOCAL:
         return values_in_common(left, right)
-    return _learned(model.pk).terms_in_common(left, right)
+    found = _learned(model.pk).terms_in_common(left, right, most=3 * TERMS)
+    return [one for one in found if one.term not in _LABELS][:TERMS]
 
 
 @lru_cache(maxsize=2)

@@ -43,12 +43,16 @@ class TestTheTab:
         embedded_shop()
         score_rfm()
 
+        everybody = page_of(admin_client, "R0").content.decode()
         same = page_of(admin_client, "R2", similar="segment").content.decode()
         steady = page_of(admin_client, "R0", similar="orders").content.decode()
 
         assert "Same segment" in same
-        assert "(R1)" not in steady
+        assert ">R1<" in everybody
+        assert ">R1<" not in steady
         assert ">R2<" in steady
+        # Nothing in common is not alike, even where nobody else is there.
+        assert ">G0<" not in everybody
 
     def test_it_says_why_there_are_none(self, admin_client):
         CustomerFactory(code="NEW")
