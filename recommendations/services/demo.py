@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from time import perf_counter
 
 from django.conf import settings
 from django.db.models import Min
 from django.utils import timezone
 
-from analytics.models import RfmRun
+from analytics.models import PipelineRun, RfmRun, Segmentation
+from analytics.selectors.pipeline import newest_run
+from analytics.services.pipeline import run_or_resume
 from analytics.services.rfm import score_rfm
+from analytics.services.segmentations import build
 from crm_project.common.exceptions import CrmError
 from crm_project.common.jobs import Progress
 from crm_project.common.models import User
@@ -24,6 +28,8 @@ NEWEST = date(2011, 11, 9)
 SOURCE = "demo"
 MONTHS = 6
 """How many past month ends are scored, so that movement has something to show."""
+GROUPED = 1
+"""Of how many of them the customers are grouped, too, so that groups can be seen to move."""
 LOGIN = "demo"
 PASSWORD = "demo-password"  # noqa: S105 - printed at every start, refused in production
 
@@ -84,19 +90,54 @@ def _families_once() -> int:
     return 0 if derived.exists() else derive_families()
 
 
-def score(*, data: DemoData, progress: Progress | None = None) -> RfmRun:
-    """Score the past month ends that have no run yet, then the newest day.
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What was scored: the run of the newest day, and the pipeline that did it.
+
+    ``pipeline`` is None where the newest day had been scored before. ``seconds`` tells how long
+    the past took: RFM at month ends, and segmentations of the latest of them.
+    """
+
+    run: RfmRun
+    pipeline: PipelineRun | None
+    past_seconds: float
+
+
+def score(*, data: DemoData, progress: Progress | None = None) -> Scored:
+    """Score the past month ends that have no run yet, then run the pipeline for the newest day.
 
     With shifted dates the newest day is today; with the file's own dates it is the file's last.
+    A start that was interrupted is resumed.
     """
     newest = timezone.localdate() if data.shift_days else NEWEST
+    started = perf_counter()
+    _score_past(before=newest, progress=progress)
+    seconds = perf_counter() - started
+    latest = newest_run()
+    complete = latest is not None and latest.status == PipelineRun.Status.SUCCEEDED
+    pipeline = None
+    if latest is None or not complete or latest.as_of < newest:
+        pipeline = run_or_resume(as_of=newest, origin=PipelineRun.Origin.COMMAND, progress=progress)
+    return Scored(RfmRun.objects.get(is_current=True), pipeline, seconds)
+
+
+def _score_past(*, before: date, progress: Progress | None) -> None:
+    """Make the history: RFM at month ends, and groups at the latest of them."""
+    ends = _month_ends(before=before)
     done = set(RfmRun.objects.kept().values_list("as_of", flat=True))
-    days = [day for day in [*_month_ends(before=newest), newest] if day not in done]
+    days = [day for day in ends if day not in done]
     for number, day in enumerate(days):
-        if progress is not None:
-            progress(number, len(days), f"Scoring as of {day:%d %B %Y}")
-        score_rfm(as_of=day, make_current=day == newest, refresh_views=day == newest)
-    return RfmRun.objects.get(is_current=True)
+        _tell(progress, number, len(days), f"Scoring as of {day:%d %B %Y}")
+        score_rfm(as_of=day, make_current=False, refresh_views=False)
+    for day in ends[-GROUPED:]:
+        if not Segmentation.objects.filter(as_of=day, status="succeeded").exists():
+            _tell(progress, 0, None, f"Grouping as of {day:%d %B %Y}")
+            build(as_of=day, make_current=False)
+
+
+def _tell(progress: Progress | None, done: int, total: int | None, message: str) -> None:
+    if progress is not None:
+        progress(done, total, message)
 
 
 def _month_ends(*, before: date) -> list[date]:

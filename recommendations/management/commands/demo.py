@@ -18,6 +18,7 @@ from analytics.selectors.rfm import segment_summary, top_customers
 from analytics.selectors.signal_scores import strongest_intent
 from crm_project.common import jobs
 from crm_project.common.exceptions import CrmError
+from recommendations.management.demo_reports import print_pipeline
 from recommendations.services import demo, demo_signals
 
 VISITS_PER_SECOND = 0.5
@@ -53,13 +54,14 @@ class Command(BaseCommand):
             migrate(progress)
             data = demo.load(shift=shift, progress=progress)
             demo_signals.load_signals(data=data, progress=progress)
-            run = demo.score(data=data, progress=progress)
+            scored = demo.score(data=data, progress=progress)
             demo.ensure_login()
         _print_data(console, data)
         _print_signals(console)
-        _print_segments(console, run)
-        _print_best(console, run)
+        _print_segments(console, scored.run)
+        _print_best(console, scored.run)
         _print_intent(console)
+        print_pipeline(console, scored)
 
 
 @contextmanager
