@@ -23,7 +23,7 @@ from analytics.services.segmentations import build
 from crm_project.common.exceptions import CrmError, NotReadyError
 from crm_project.common.selectors.estimates import estimated_rows
 from crm_project.common.services import refresh
-from orders.services.totals import check_totals
+from orders.services.totals import analyze_orders, check_totals
 
 Kind = Segmentation.Kind
 
@@ -34,9 +34,10 @@ DAYS = 7
 
 
 def totals(context: StepContext) -> StepResult:
-    """Check that the kept totals agree with the orders; in a week all of them, where many."""
+    """Check that totals agree with the orders (in a week all of them, where many), and analyze."""
     parts = DAYS if estimated_rows("orders_order") >= ORDERS_AT_ONCE else 1
     with refresh.record("totals", as_of=end_of(context.as_of)) as state:
+        analyze_orders()
         found = check_totals(part=context.as_of.toordinal() % parts + 1, parts=parts)
         state.rows = found.customers
     return StepResult(rows=found.customers, words=found.words)

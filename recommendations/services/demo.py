@@ -21,6 +21,7 @@ from customers.models import ImportBatch
 from customers.services.imports import import_file
 from orders.models import Order, Product
 from orders.services.families import derive_families
+from orders.services.totals import analyze_orders
 
 DATA = Path("demo") / "data" / "online_retail_to_2011-11-09.csv.xz"
 NEWEST = date(2011, 11, 9)
@@ -81,7 +82,9 @@ def load(*, shift: bool = True, progress: Progress | None = None) -> DemoData:
         options={"shift_days": days} if days else {},
         progress=progress,
     )
-    return DemoData(batch=batch, loaded_now=True, families=_families_once())
+    families = _families_once()
+    analyze_orders()
+    return DemoData(batch=batch, loaded_now=True, families=families)
 
 
 def _families_once() -> int:

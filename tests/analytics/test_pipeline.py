@@ -15,7 +15,7 @@ from analytics.services.rfm import score_rfm
 from crm_project.common.exceptions import ConflictError, CrmError
 from crm_project.common.jobs import JobStoppedError
 from orders.models import CustomerTotals, Order
-from orders.services.totals import check_totals
+from orders.services.totals import analyze_orders, check_totals
 from tests.analytics.pipeline_support import install, outcomes, step
 from tests.analytics.support import shop
 from tests.factories import OrderFactory, UserFactory
@@ -412,6 +412,24 @@ class TestTotals:
     def test_without_orders_there_is_nothing_to_compare(self):
         assert not Order.objects.exists()
         assert check_totals().customers == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_tables_that_grew_are_analyzed_once():
+    shop({f"P{n}": [("2011-11-01", "1")] for n in range(3)})
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_stat_force_next_flush()")
+    connection.close()
+
+    assert "orders_order" in {*analyze_orders(), *_analyzed()}
+    assert "orders_order" not in analyze_orders()
+
+
+def _analyzed():
+    """Tables with statistics from before: autovacuum may have been quicker."""
+    with connection.cursor() as cursor:
+        cursor.execute("select relname from pg_class where reltuples >= 0")
+        return {name for (name,) in cursor.fetchall()}
 
 
 def _totals():
