@@ -4,11 +4,12 @@ Everything says as of which day it holds, and takes a run; without one it reads 
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Sum
+from django.utils import timezone
 
 from analytics.models import RfmGrid, RfmRun, RfmScore, Segment, SegmentSummary
 from analytics.scoring.segments import PROSPECTS
@@ -219,8 +220,13 @@ def prospects_among(customers: QuerySet[Customer], *, run: RfmRun) -> QuerySet[C
     full, where a join would first read a million rows.
     """
     score = RfmScore.objects.filter(run_id=run.pk, customer_id=OuterRef("pk")).values("run_id")
+    # Who registered later was not there; without the date of it, everybody counts.
+    later = timezone.make_aware(datetime.combine(run.as_of + timedelta(days=1), time.min))
     return customers.alias(scored_in=Subquery(score[:1])).filter(
-        scored_in__isnull=True, status=Customer.Status.ACTIVE, is_test=False
+        Q(registered_at__isnull=True) | Q(registered_at__lt=later),
+        scored_in__isnull=True,
+        status=Customer.Status.ACTIVE,
+        is_test=False,
     )
 
 

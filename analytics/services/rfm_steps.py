@@ -79,7 +79,7 @@ def count(run: RfmRun, cuts: rules.Cuts | None) -> None:
         "frequency": sum(int(group[3]) for group in groups),
         "monetary": str(sum((group[4] for group in groups), Decimal(0))),
     }
-    customers, run.left_out = _one(_CUSTOMERS)
+    customers, run.left_out = _one(_CUSTOMERS, [end_of(run.as_of)])
     run.prospects = max(0, customers - run.left_out - run.scored)
     found = {code: customers for code, customers, *_ in groups}
     run.segment_counts = {
@@ -106,9 +106,9 @@ _COUNTS = """
 """
 
 _CUSTOMERS = """
-    select
-        (select count(*) from customers_customer),
-        (select count(*) from customers_customer where is_test or status <> 'active')
+    select count(*), count(*) filter (where is_test or status <> 'active')
+    from customers_customer
+    where registered_at is null or registered_at < %s
 """
 
 

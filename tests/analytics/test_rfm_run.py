@@ -71,6 +71,19 @@ class TestScores:
         assert {customer.code for customer in found} == {"new", "only returns"}
         assert not hasattr(Customer.objects.get(code="new"), "rfm")
 
+    def test_who_registered_after_the_day_is_no_prospect_of_it(self):
+        shop(
+            {"early": [], "late": [], "unknown": []},
+            early={"registered_at": at("2011-11-09", "23:59")},
+            late={"registered_at": at("2011-11-10", "00:00")},
+        )
+
+        run = score_rfm(as_of=DAY)
+
+        assert run.prospects == run.segment_counts["prospects"] == 2
+        found = selectors.customers_in_segment(segment="prospects")
+        assert {customer.code for customer in found} == {"early", "unknown"}
+
     def test_test_merged_and_deleted_customers_are_left_out(self):
         flags = {"A": {"is_test": True}, "B": {"status": "merged"}, "C": {"status": "deleted"}}
         shop(FIVE, **flags)
