@@ -11,6 +11,7 @@ from django.urls import reverse
 from analytics.admin.matrix import customers_link
 from analytics.admin.queue_shown import shown
 from analytics.selectors.movement import Movement
+from analytics.selectors.outlook import outlook, verdicts
 from analytics.selectors.revenue import MonthRevenue, revenue_by_month
 from analytics.selectors.rfm import (
     HeatMap,
@@ -23,10 +24,13 @@ from analytics.selectors.rfm import (
 )
 from analytics.selectors.signal_queue import queue_stats
 from crm_project.common import formats
-from crm_project.common.selectors.freshness import latest_steps
+from crm_project.common.admin.refresh import shown as fresh_shown
+from crm_project.common.selectors.freshness import report
 
 MONTHS = 24
 TOP_MOVES = 8
+OTHERS = 200
+"""Numbers from this position on stand on the dashboard only when something is wrong with them."""
 _CHART_OPTIONS = {
     "maintainAspectRatio": False,
     "animation": False,
@@ -58,9 +62,22 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if user.has_perm("analytics.view_signal"):
         context["signals"] = _signals()
     if user.has_perm("common.view_refreshstate"):
-        context["steps"] = latest_steps()
+        context["fresh"] = _freshness(request)
+    if user.has_perm("analytics.view_metricsrun"):
+        context["outlook"] = {"found": outlook()}
+    if user.has_perm("analytics.view_segmentation"):
+        context["verdicts"] = verdicts()
     context["may_import"] = user.has_perm("customers.add_importbatch")
     return context
+
+
+def _freshness(request: HttpRequest) -> list[dict[str, Any]]:
+    """How fresh the nightly numbers are, and whatever else failed or is late."""
+    return [
+        fresh_shown(row, request)
+        for row in report()
+        if row.number.position < OTHERS or row.state in {"failing", "stale"}
+    ]
 
 
 def _signals() -> dict[str, Any]:

@@ -14,12 +14,6 @@ from crm_project.common.freshness import Number
 from crm_project.common.models import RefreshState
 
 
-def latest_steps() -> list[RefreshState]:
-    """Return the newest finished row of each step, by name."""
-    finished = RefreshState.objects.filter(finished_at__isnull=False)
-    return list(finished.order_by("name", "-started_at").distinct("name"))
-
-
 @dataclass(frozen=True, slots=True)
 class Fresh:
     """One number and how fresh it is.

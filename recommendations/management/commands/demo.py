@@ -18,7 +18,11 @@ from analytics.selectors.rfm import segment_summary, top_customers
 from analytics.selectors.signal_scores import strongest_intent
 from crm_project.common import jobs
 from crm_project.common.exceptions import CrmError
-from recommendations.management.demo_reports import print_pipeline
+from recommendations.management.demo_reports import (
+    print_pipeline,
+    print_predictions,
+    print_verdicts,
+)
 from recommendations.services import demo, demo_signals
 
 VISITS_PER_SECOND = 0.5
@@ -61,6 +65,8 @@ class Command(BaseCommand):
         _print_segments(console, scored.run)
         _print_best(console, scored.run)
         _print_intent(console)
+        print_predictions(console)
+        print_verdicts(console)
         print_pipeline(console, scored)
 
 
