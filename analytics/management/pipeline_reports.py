@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from textwrap import shorten
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +14,9 @@ from rich.table import Table
 from analytics.models import PipelineRun, PipelineStep
 from analytics.services.pipeline_registry import label_of
 from crm_project.common.jobs import Progress
+
+MOST = 140
+"""Letters of what a step found; JSON and the admin have all of it."""
 
 _COLOURS = {"succeeded": "green", "skipped": "dim", "failed": "red", "blocked": "yellow"}
 
@@ -82,5 +86,5 @@ def _cells(step: PipelineStep) -> tuple[str, ...]:
         f"[{colour}]{step.get_status_display().lower()}[/]",
         "" if step.seconds is None else f"{step.seconds:.2f}",
         "" if step.rows is None else f"{step.rows:,}",
-        escape(step.error or step.words),
+        escape(step.error or shorten(step.words, MOST, placeholder=" …")),
     )

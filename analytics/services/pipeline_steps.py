@@ -1,12 +1,9 @@
 """Steps 1 to 7 of the pipeline: each one call of the service that does it."""
 
-from typing import Any
-
-from django.utils.module_loading import import_string
-
 from analytics.models import RfmRun, Segmentation
 from analytics.services.dashboards import record_movement, refresh_dashboards
 from analytics.services.embeddings import embed_customers
+from analytics.services.metrics import score_metrics
 from analytics.services.pipeline_registry import (
     Step,
     StepContext,
@@ -79,7 +76,7 @@ def profiles(context: StepContext) -> StepResult:
 
 
 def metrics(context: StepContext) -> StepResult:
-    run = _service("metrics.score_metrics")(
+    run = score_metrics(
         as_of=context.as_of,
         make_current=context.make_current,
         user=context.user,
@@ -132,13 +129,6 @@ def _only_now(context: StepContext, what: str) -> None:
         raise StepNotNeededError(f"{what} describe the present only; this is a day of the past.")
 
 
-def _service(path: str) -> Any:
-    try:
-        return import_string(f"analytics.services.{path}")
-    except ImportError:
-        raise CrmError("This step is not installed.") from None
-
-
 STEPS = (
     Step("totals", "Totals", 10, totals, reads=("orders",), what="Sales and returns by customer"),
     Step(
@@ -150,6 +140,7 @@ STEPS = (
         reads=("orders", "customers", "segments"),
         what="Scores and segments by recency, frequency and money",
         page="analytics_rfmrun_changelist",
+        permission="analytics.view_rfmrun",
     ),
     Step(
         "movement",
@@ -159,6 +150,7 @@ STEPS = (
         needs=("rfm",),
         what="Who changed their segment, and the dashboard",
         page="analytics_movement",
+        permission="analytics.view_rfmrun",
     ),
     Step(
         "profiles",
@@ -177,6 +169,8 @@ STEPS = (
         needs=("totals",),
         reads=("orders", "customers"),
         what="Lifetime value, churn and the next purchase",
+        page="analytics_metricsrun_changelist",
+        permission="analytics.view_metricsrun",
     ),
     Step(
         "embeddings",
@@ -186,6 +180,8 @@ STEPS = (
         needs=("profiles",),
         reads=("products",),
         what="Similar customers",
+        page="analytics_embeddingmodel_changelist",
+        permission="analytics.view_embeddingmodel",
     ),
     Step(
         "segmentations",
@@ -195,6 +191,8 @@ STEPS = (
         needs=("rfm", "embeddings"),
         uses=("profiles",),
         what="Groups by behaviour and taste",
+        page="analytics_segmentation_changelist",
+        permission="analytics.view_segmentation",
     ),
     Step(
         "comparison",
@@ -204,6 +202,8 @@ STEPS = (
         needs=("segmentations",),
         reads=("orders",),
         what="Which segmentation to believe",
+        page="analytics_segmentation_compare",
+        permission="analytics.view_segmentation",
     ),
     Step(
         "saved segments",
@@ -214,6 +214,8 @@ STEPS = (
         uses=("metrics", "segmentations"),
         repeat=True,
         what="Members of the segments that staff saved",
+        page="analytics_savedsegment_changelist",
+        permission="analytics.view_savedsegment",
     ),
 )
 

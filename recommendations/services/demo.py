@@ -9,11 +9,10 @@ from django.conf import settings
 from django.db.models import Min
 from django.utils import timezone
 
-from analytics.models import PipelineRun, RfmRun, Segmentation
+from analytics.models import PipelineRun, RfmRun
 from analytics.selectors.pipeline import newest_run
 from analytics.services.pipeline import run_or_resume
 from analytics.services.rfm import score_rfm
-from analytics.services.segmentations import build
 from crm_project.common.exceptions import CrmError
 from crm_project.common.jobs import Progress
 from crm_project.common.models import User
@@ -29,8 +28,6 @@ NEWEST = date(2011, 11, 9)
 SOURCE = "demo"
 MONTHS = 6
 """How many past month ends are scored, so that movement has something to show."""
-GROUPED = 1
-"""Of how many of them the customers are grouped, too, so that groups can be seen to move."""
 LOGIN = "demo"
 PASSWORD = "demo-password"  # noqa: S105 - printed at every start, refused in production
 
@@ -97,8 +94,8 @@ def _families_once() -> int:
 class Scored:
     """What was scored: the run of the newest day, and the pipeline that did it.
 
-    ``pipeline`` is None where the newest day had been scored before. ``seconds`` tells how long
-    the past took: RFM at month ends, and segmentations of the latest of them.
+    ``pipeline`` is None where the newest day had been scored before; ``past_seconds`` tells how
+    long RFM at the past month ends took.
     """
 
     run: RfmRun
@@ -125,17 +122,13 @@ def score(*, data: DemoData, progress: Progress | None = None) -> Scored:
 
 
 def _score_past(*, before: date, progress: Progress | None) -> None:
-    """Make the history: RFM at month ends, and groups at the latest of them."""
+    """Make the history: RFM at month ends. The comparison groups an earlier day by itself."""
     ends = _month_ends(before=before)
     done = set(RfmRun.objects.kept().values_list("as_of", flat=True))
     days = [day for day in ends if day not in done]
     for number, day in enumerate(days):
         _tell(progress, number, len(days), f"Scoring as of {day:%d %B %Y}")
         score_rfm(as_of=day, make_current=False, refresh_views=False)
-    for day in ends[-GROUPED:]:
-        if not Segmentation.objects.filter(as_of=day, status="succeeded").exists():
-            _tell(progress, 0, None, f"Grouping as of {day:%d %B %Y}")
-            build(as_of=day, make_current=False)
 
 
 def _tell(progress: Progress | None, done: int, total: int | None, message: str) -> None:
