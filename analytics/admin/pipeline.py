@@ -1,6 +1,7 @@
 """Runs of the pipeline: their steps on a line of time; start one, resume one."""
 
 from datetime import timedelta
+from textwrap import shorten
 from typing import Any
 
 from django import forms
@@ -26,6 +27,8 @@ TONES = {
     "blocked": "crm-warn",
     "interrupted": "crm-warn",
 }
+BRIEF = 200
+"""Letters of what a step found that are shown before somebody asks for the rest."""
 NARROWEST = 0.6
 """Percent of the line: a step that took no time is seen, too."""
 
@@ -80,6 +83,13 @@ class PipelineRunAdmin(ReadOnlyAdminMixin, CrmAdmin[PipelineRun]):
     def has_run_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("analytics.add_pipelinerun")
 
+    def has_resume_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Only where something is left to do."""
+        if not self.has_run_permission(request):
+            return False
+        run = self.get_object(request, object_id) if object_id else None
+        return run is None or run.status != PipelineRun.Status.SUCCEEDED
+
     @action(
         description="Run now",
         permissions=["run"],
@@ -104,7 +114,7 @@ class PipelineRunAdmin(ReadOnlyAdminMixin, CrmAdmin[PipelineRun]):
 
     @action(
         description="Resume",
-        permissions=["run"],
+        permissions=["resume"],
         icon="resume",
         dialog={
             "title": "Do what this run left undone?",
@@ -215,6 +225,8 @@ def _bar(step: PipelineStep, left: float, width: float, *, alive: bool) -> dict[
         "rows": formats.count(step.rows) if step.rows is not None else "",
         "attempts": step.attempts,
         "words": step.words,
+        "brief": shorten(step.words, BRIEF, placeholder=" …"),
+        "more": len(step.words) > BRIEF,
         "error": step.error,
     }
 

@@ -45,7 +45,9 @@ def quality_lines(run: MetricsRun) -> Iterator[str]:
         chosen = next((model for model in models if model.get("chosen")), None)
         if chosen is None:
             continue
-        best = max((_auc(model) for model in models if model.get("kind") == "baseline"), default=0.0)
+        best = max(
+            (_auc(model) for model in models if model.get("kind") == "baseline"), default=0.0
+        )
         yield (
             f"{horizon['days']} days ahead: {chosen['label']}, AUC {_auc(chosen):.3f}"
             f" (best baseline {best:.3f}), ECE {chosen['mean']['ece']:.3f},"

@@ -8,13 +8,14 @@ from django.db import transaction
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from analytics.models import MetricsRun
 from analytics.services.pipeline import run_pipeline
 from analytics.services.signal_store import store
 from customers.models import Customer
 from orders.models import Product
 from tests.analytics.signals import envelope
 from tests.analytics.support import at
-from tests.analytics.whole_shop import DAY, buy, differences, numbers, shown, whole_shop
+from tests.analytics.whole_shop import DAY, buy, differences, hurry, numbers, shown, whole_shop
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -27,7 +28,7 @@ LATER = st.integers(0, 40).map(lambda days: PAST + timedelta(days=1 + days))
 ORDERS = st.lists(
     st.fixed_dictionaries(
         {
-            "who": st.integers(0, 70),
+            "who": st.integers(0, 140),
             "day": LATER,
             "clock": st.sampled_from(["00:00", "00:01", "23:59"]),
             "kind": st.sampled_from(["sale", "sale", "return"]),
@@ -38,6 +39,12 @@ ORDERS = st.lists(
     min_size=1,
     max_size=25,
 )
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch):
+    """Seek groups with little effort."""
+    hurry(monkeypatch)
 
 
 def add_future(people, goods, drawn):

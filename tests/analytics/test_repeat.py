@@ -15,7 +15,7 @@ from analytics.models import CurrentRfmScore, PipelineRun
 from analytics.selectors import pipeline as selectors
 from analytics.services import pipeline_registry as registry
 from analytics.services.pipeline import resume_pipeline, run_pipeline
-from tests.analytics.whole_shop import DAY, buy, differences, numbers, shown, whole_shop
+from tests.analytics.whole_shop import DAY, buy, differences, hurry, numbers, shown, whole_shop
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +24,12 @@ KILLED = ("rfm", "profiles", "metrics", "embeddings", "segmentations", "saved se
 """Those that write what people see; the others have no middle."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch):
+    """Seek groups with little effort."""
+    hurry(monkeypatch)
 
 
 @pytest.mark.django_db

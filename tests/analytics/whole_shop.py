@@ -34,6 +34,7 @@ from analytics.services.saved_segments import create_saved_segment
 from customers.models import Customer
 from orders.models import CustomerTotals, Order, OrderItem, Product
 from tests.analytics.saved_segments import asks
+from tests.analytics.segmentation_support import QUICK
 from tests.analytics.support import at
 
 DAY = date(2011, 9, 1)
@@ -48,7 +49,13 @@ HABITS = ((10, 20, 3), (4, 60, 40), (2, 90, 200))
 """Orders, days between them, days since the last one."""
 
 
-def whole_shop(customers=60):
+def hurry(monkeypatch):
+    """Let segmentations be sought with little effort: what they say holds for any."""
+    for module in ("segmentations", "segmentation_comparisons"):
+        monkeypatch.setattr(f"analytics.services.{module}.Effort", lambda: QUICK)
+
+
+def whole_shop(customers=120):
     """Customers of three habits and three tastes, with lines, up to the noon of ``DAY``."""
     source = np.random.default_rng(11)
     goods = Product.objects.bulk_create(
