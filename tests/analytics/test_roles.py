@@ -6,12 +6,16 @@ import pytest
 from django.db import ProgrammingError, connection, transaction
 
 from analytics.models import CurrentCluster, CurrentRfmScore, Segmentation
+from analytics.selectors.embeddings import taste_vectors
 from analytics.selectors.search import search
+from analytics.services.embedding_models import build_index
+from analytics.services.embeddings import embed_customers
 from analytics.services.rfm import score_rfm, thin_runs
 from analytics.services.saved_segment_builds import rebuild_saved_segment
 from analytics.services.segmentation_verdicts import compare_newest
 from analytics.services.segmentations import build, thin_segmentations
 from analytics.services.signal_reports import refresh_signal_reports
+from tests.analytics import embedding_support
 from tests.analytics.saved_segments import ANYBODY, segment
 from tests.analytics.segmentation_support import QUICK
 from tests.analytics.segmentation_support import shop as buyers
@@ -89,6 +93,17 @@ def test_it_rebuilds_saved_segments(as_application):
     as_application()
 
     assert rebuild_saved_segment(segment_id=saved.pk).members == 1
+
+
+def test_it_embeds_and_builds_the_index_of_a_model(as_application):
+    embedding_support.wine_shop()
+    as_application()
+
+    done = embed_customers(all=True)
+
+    assert (done.embedded, done.switched) == (16, True)
+    assert build_index(done.model, at_least=1)
+    assert taste_vectors().matrix.shape == (16, 128)
 
 
 @pytest.mark.parametrize(
