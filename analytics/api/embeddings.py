@@ -155,6 +155,7 @@ class CustomerEmbeddingViewSet(CrmViewSet):
     filter_backends: list[Any] = []
     pagination_class = None
     extra_parameters = {"similar": ("k", "segment", "min_orders")}
+    actions_in_conflict = ("similar",)
     required_scopes = {
         "retrieve": "embeddings:read",
         "update": "embeddings:write",
@@ -227,6 +228,7 @@ class ProductSimilarViewSet(CrmViewSet):
     filter_backends: list[Any] = []
     pagination_class = None
     extra_parameters = {"similar": ("k",)}
+    actions_in_conflict = ("similar",)
     required_scopes = {"similar": "embeddings:read"}
     staff_permissions = {"similar": "analytics.view_productembedding"}
 

@@ -110,6 +110,7 @@ def test_every_route_is_described(description):
         *("segmentation-list", "segmentation-detail", "segmentation-rename"),
         *("segmentation-movement", "segmentation-member-list"),
         *("segmentation-comparison-list", "segmentation-comparison-detail"),
+        *("metrics-run-list", "metrics-run-detail", "customer-metrics-list"),
         *("rfm-by-segment", "rfm-calculate", "rfm-statistics", "job-list", "job-detail"),
     }
     assert len(described) == len(names)

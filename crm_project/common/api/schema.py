@@ -156,6 +156,11 @@ class ProblemAutoSchema(AutoSchema):
             codes["404"] = "There is nothing with this key."
         if self.method in _WRITES:
             codes |= _ON_WRITE
+        if self.method == "PUT":
+            # It carries no Idempotency-Key: repeating it is harmless anyway.
+            codes |= {status: _ON_WRITE[status] for status in ("409", "413", "415")}
+        if getattr(self.view, "action", "") in getattr(self.view, "actions_in_conflict", ()):
+            codes["409"] = _ON_WRITE["409"]
         if self.method in {"PATCH", "DELETE"}:
             codes["412"] = "It was changed since the version in If-Match."
         return codes
