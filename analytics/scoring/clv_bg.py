@@ -202,7 +202,7 @@ def _fit(kind: Kind, name: str, h: Histories, near: Fit | None) -> Fit:
         starts,
         coarse=(lambda p: log_likelihood(kind, p, part)) if len(part) < len(small) else None,
     )
-    rate_only = [(found.params["r"], found.params["alpha"]), (1.0, 10.0)]
+    rate_only = [(found.params["r"], found.params["alpha"])]
     plain = search(lambda p: nbd_log_likelihood(p, small), ("r", "alpha"), rate_only)
     gain = found.log_likelihood - plain.log_likelihood
     vector = np.array(list(found.params.values()))

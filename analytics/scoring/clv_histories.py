@@ -7,6 +7,7 @@ inside the range of a float. Several orders of one day count as one purchase.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ IntArray = npt.NDArray[np.int64]
 _DAY = 1 / 7
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Histories:
     """One entry per customer with at least one purchase; every array has the same length.
 
@@ -86,6 +87,12 @@ class Histories:
         >>> small.weight().tolist(), group.tolist()
         ([1.0, 2.0], [1, 0, 1])
         """
+        if self not in _grouped:
+            # Fitting and predicting both ask for it; sorting a million customers takes a while.
+            _grouped[self] = self._group()
+        return _grouped[self]
+
+    def _group(self) -> tuple[Histories, IntArray]:
         order = np.lexsort((self.T, self.t_x, self.x))
         columns = [column[order] for column in (self.x, self.t_x, self.T)]
         first = np.ones(len(order), dtype=bool)
@@ -96,6 +103,9 @@ class Histories:
         x, t_x, age = (column[first] for column in columns)
         weights = np.bincount(group, weights=self.weight(), minlength=len(x))
         return Histories(x, t_x, age, np.full(len(x), np.nan), weights.astype(np.float64)), group
+
+
+_grouped: WeakKeyDictionary[Histories, tuple[Histories, IntArray]] = WeakKeyDictionary()
 
 
 def thinned(h: Histories, entries: int = 3_000) -> Histories:

@@ -16,6 +16,9 @@ BOUND = 8.0
 PENALTY = 1e-3
 """Weight of the squared logarithms, only used when the plain search runs into a bound."""
 
+_ROUGH = 1e-8
+"""Precision of a coarse search: its answer is only where the fine one begins."""
+
 Likelihood = Callable[[FloatArray], tuple[float, FloatArray]]
 """Takes the parameters; returns the log-likelihood and its gradient by them."""
 
@@ -47,7 +50,7 @@ def search(
     (3.0, True, ())
     """
     if coarse is not None and len(starts) > 1:
-        starts = [np.exp(_best(coarse, starts, PENALTY)[0]).tolist()]
+        starts = [np.exp(_best(coarse, starts, PENALTY, precision=_ROUGH)[0]).tolist()]
     best, converged = _best(likelihood, starts, 0.0)
     hits = tuple(name for name, at in zip(names, best, strict=True) if abs(at) > BOUND - 1e-6)
     if hits:
@@ -59,7 +62,11 @@ def search(
 
 
 def _best(
-    likelihood: Likelihood, starts: Sequence[Sequence[float]], penalty: float
+    likelihood: Likelihood,
+    starts: Sequence[Sequence[float]],
+    penalty: float,
+    *,
+    precision: float = 1e-15,
 ) -> tuple[FloatArray, bool]:
     """Return the logarithms of the best parameters and whether that search settled."""
     scale = max(abs(likelihood(np.array(starts[0], np.float64))[0]), 1.0)
@@ -78,7 +85,7 @@ def _best(
             jac=True,
             method="L-BFGS-B",
             bounds=[(-BOUND, BOUND)] * len(start),
-            options={"maxiter": 2000, "ftol": 1e-15, "gtol": 1e-9},
+            options={"maxiter": 2000, "ftol": precision, "gtol": 1e-9},
         )
         if result.fun < best_cost:
             best_logs, best_cost = np.asarray(result.x), float(result.fun)
