@@ -123,7 +123,7 @@ def segment_customers_job(context: JobContext) -> dict[str, Any]:
     built = build(
         as_of=date.fromisoformat(params["as_of"]) if params.get("as_of") else None,
         kinds=params.get("kinds") or KINDS,
-        make_current=params.get("make_current", True),
+        make_current=params.get("make_current"),
         user=context.job.created_by,
         progress=context.progress,
     )
@@ -154,7 +154,7 @@ def score_metrics_job(context: JobContext) -> dict[str, Any]:
     params = context.params
     run = score_metrics(
         as_of=date.fromisoformat(params["as_of"]) if params.get("as_of") else None,
-        make_current=params.get("make_current", True),
+        make_current=params.get("make_current"),
         user=context.job.created_by,
         progress=context.progress,
     )

@@ -1,10 +1,8 @@
 """Start a job from a page, and lead to where its progress is seen."""
 
-from datetime import date
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
@@ -33,10 +31,3 @@ def started(
     if request.user.has_perm("common.view_job"):
         return done(request, reverse("admin:common_job_change", args=[job.pk]))
     return done(request, otherwise)
-
-
-def older_than_current(model: type[Model], as_of: date | None) -> bool:
-    """Tell whether a newer day is current: a look back must not take its place."""
-    if as_of is None:
-        return False
-    return model._default_manager.filter(is_current=True, as_of__gt=as_of).exists()

@@ -8,9 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.widgets import UnfoldAdminSingleDateWidget
 
-from analytics.admin.job_started import older_than_current, started
+from analytics.admin.job_started import started
 from analytics.admin.metrics_shown import mean_of, over_runs, shown
 from analytics.models import MetricsRun
+from analytics.selectors.pointers import older_than_current
 from crm_project.common import formats
 from crm_project.common.admin import CrmAdmin, ReadOnlyAdminMixin
 from crm_project.common.admin.theme import BaseDialogForm, action, display

@@ -13,9 +13,10 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminS
 
 from analytics.admin.comparison_page import compare_view
 from analytics.admin.comparison_shown import sentences
-from analytics.admin.job_started import older_than_current, started
+from analytics.admin.job_started import started
 from analytics.admin.segmentations_shown import kind_words, shown
 from analytics.models import Segmentation, SegmentationCluster
+from analytics.selectors.pointers import older_than_current
 from analytics.selectors.segmentations import (
     current_segmentations,
     newest_comparisons,

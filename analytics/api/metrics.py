@@ -65,7 +65,8 @@ class ScoreMetricsSerializer(StrictFields, serializers.Serializer[Any]):
     as_of = serializers.DateField(
         required=False,
         allow_null=True,
-        help_text="Predict from the end of this day. Empty: today.",
+        help_text="Predict from the end of this day. Empty: today. A day before that of the "
+        "current run only adds to the history.",
     )
 
 

@@ -104,7 +104,9 @@ class BuildSerializer(StrictFields):
         help_text="Ways of grouping; all unless given.",
     )
     make_current = serializers.BooleanField(
-        required=False, help_text="False only adds to the history. True unless given."
+        required=False,
+        help_text="False only adds to the history. Unless given, the groups become current where "
+        "those of a later day are not.",
     )
 
 

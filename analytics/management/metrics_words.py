@@ -32,6 +32,8 @@ def metrics_words(run: MetricsRun) -> str:
         f"Metrics as of {run.as_of:%Y-%m-%d}: {run.predicted:,} of {run.scored:,} customers have "
         f"predictions."
     )
+    if run.pk and not run.is_current:
+        console.print("  They went into the history; everybody goes on seeing the current ones.")
     for sentence in run.words:
         console.print(f"  {sentence}")
     for horizon in run.back_test.get("horizons", []):

@@ -55,6 +55,8 @@ def built_parts(built: Built) -> Iterable[RenderableType]:
     for row in built.made:
         yield _cluster_table(row)
         yield Text(row.quality["words"] + "\n")
+    if built.made and not any(row.is_current for row in built.made):
+        yield Text("They went into the history; everybody goes on seeing the current groups.")
     for kind, reason in built.left_out.items():
         yield Text(f"Left out: {Segmentation.Kind(kind).label}. {reason}")
 

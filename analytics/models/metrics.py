@@ -123,6 +123,7 @@ class Flag(models.TextChoices):
     )
     NO_VALUE = "no_value", "Repeat orders brought no money: the value of an order is the shop's."
     SMALL_SHOP = "small_shop", "The shop has few customers with orders: uncertain."
+    NO_MONEY = "no_money", "No money is predicted; the run says why."
     NONE = "none", "Too little data for predictions; the run says what is missing."
 
 

@@ -34,7 +34,7 @@ BAND_ODDS = 2.0
 EDGE = 1e-4
 """No chance is given as less, or as more than 1 less this: no shop's data could tell."""
 
-FLAGS = ("ok", "one_order", "no_value", "small_shop", "none")
+FLAGS = ("ok", "one_order", "no_value", "small_shop", "none", "no_money")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -240,5 +240,7 @@ def _flags(then: Snapshot, findings: Findings, numbers: Numbers) -> None:
     flag[then.h.x == 0] = FLAGS.index("one_order")
     if findings.guard.small:
         flag[:] = FLAGS.index("small_shop")
+    # What is missing counts more than what is uncertain.
+    flag[np.isnan(numbers.ltv)] = FLAGS.index("no_money")
     flag[np.isnan(numbers.chance_30d)] = FLAGS.index("none")
     numbers.flag[:] = flag

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from analytics.models import MetricsRun
 from analytics.scoring.clv_predict import Numbers, Predictions, predict_shop
+from analytics.selectors.pointers import older_than_current
 from analytics.selectors.purchase_days import purchase_days
 from analytics.services import metrics_steps as steps
 from analytics.services.metrics_told import tell
@@ -34,7 +35,7 @@ STAGES = 13
 def score_metrics(
     *,
     as_of: date | None = None,
-    make_current: bool = True,
+    make_current: bool | None = None,
     user: Any = None,
     progress: Progress | None = None,
 ) -> MetricsRun:
@@ -43,7 +44,8 @@ def score_metrics(
     Args:
         as_of: the predictions begin after this day; by default today in the business's time zone.
             Nothing later has any influence.
-        make_current: False for predictions of the past that nobody should see as today's.
+        make_current: whether everybody sees them from now on; None: unless those of a later day
+            are current.
 
     Too little data is no error: the run then says what is missing, and its numbers are NULL. Raises
     ``CrmError`` for a day to come, and ``ConflictError`` while another run is under way.
@@ -99,7 +101,7 @@ class _Stage:
         return result
 
 
-def _fill(run: MetricsRun, *, make_current: bool, progress: Progress | None) -> None:
+def _fill(run: MetricsRun, *, make_current: bool | None, progress: Progress | None) -> None:
     with transaction.atomic():
         if not steps.lock():
             raise ConflictError("Metrics are being scored already; try again when that is done.")
@@ -113,6 +115,8 @@ def _fill(run: MetricsRun, *, make_current: bool, progress: Progress | None) -> 
         run.timings = stage.seconds
         run.status = MetricsRun.Status.SUCCEEDED
         run.finished_at = timezone.now()
+        if make_current is None:
+            make_current = not older_than_current(MetricsRun, run.as_of)
         if make_current:
             MetricsRun.objects.filter(is_current=True).update(is_current=False)
             run.is_current = True

@@ -102,9 +102,15 @@ def segmentations(context: StepContext) -> StepResult:
     )
     if not found.made:
         raise StepNotNeededError(" ".join(sorted(set(found.left_out.values()))))
-    words = [f"{row.get_kind_display().capitalize()}: {row.k} groups." for row in found.made]
-    words += [f"{Kind(kind).label.capitalize()}: {why}" for kind, why in found.left_out.items()]
+    words = [f"{_headline(row.kind)}: {row.k} groups." for row in found.made]
+    words += [f"{_headline(kind)}: {why}" for kind, why in found.left_out.items()]
     return StepResult(rows=sum(row.customers or 0 for row in found.made), words=" ".join(words))
+
+
+def _headline(kind: str) -> str:
+    """Return the label of a kind at the beginning of a sentence; "RFM" keeps its capitals."""
+    label = str(Kind(kind).label)
+    return label[:1].upper() + label[1:]
 
 
 def comparison(context: StepContext) -> StepResult:

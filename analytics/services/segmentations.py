@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from analytics.models import RfmRun, Segmentation
 from analytics.scoring.stability import sample_rows
+from analytics.selectors.pointers import older_than_current
 from analytics.selectors.segmentation_taste import Taste, terms_of
 from analytics.selectors.segmentation_values import cells_of, end_of
 from analytics.services import segmentation_store as store
@@ -72,7 +73,7 @@ def build(
     *,
     as_of: date | None = None,
     kinds: Sequence[str] = KINDS,
-    make_current: bool = True,
+    make_current: bool | None = None,
     seed: int = SEED,
     effort: Effort | None = None,
     known: Known | None = None,
@@ -85,7 +86,8 @@ def build(
         as_of: the day described; by default today in the business's time zone. Recency, orders and
             money are those of that day's RFM run, which is made if there is none.
         kinds: which ways to group by; those that cannot be made are left out with a reason.
-        make_current: False for a look at the past that nobody should see as today's.
+        make_current: whether everybody sees them from now on; None: each kind unless one of a
+            later day is current.
         seed: the same customers and seed give the same groups.
         effort: how many numbers of groups are tried, and how often.
         known: what the same piece of work has read before.
@@ -132,7 +134,7 @@ def _rows(*, day: date, kinds: Sequence[str], seed: int, user: Any) -> list[Segm
     ]
 
 
-def rfm_run_of(day: date, *, make_current: bool) -> RfmRun:
+def rfm_run_of(day: date, *, make_current: bool | None) -> RfmRun:
     """Return an RFM run that describes the whole day; without one, customers are scored.
 
     A run made before its day was over says nothing about the rest of that day. Mode and window
@@ -150,7 +152,7 @@ def rfm_run_of(day: date, *, make_current: bool) -> RfmRun:
         mode=mode,
         window_days=window,
         cuts_from=current.cuts_from_id if current else None,
-        make_current=make_current and current is None,
+        make_current=make_current is not False and current is None,
         refresh_views=current is None,
     )
 
@@ -179,7 +181,7 @@ class _Work:
     """One build inside its transaction."""
 
     rows: list[Segmentation]
-    make_current: bool
+    make_current: bool | None
     effort: Effort
     known: Known
     tell: _Teller
@@ -219,8 +221,12 @@ class _Work:
             self.tell.step(f"Writing the {row.get_kind_display()}")
             self._timed("write", partial(store.write, row, grouped))
             row.save(update_fields=["timings"])
-        if self.make_current:
-            store.publish([row for row, _ in found])
+        store.publish([row for row, _ in found if self._becomes_current(row)])
+
+    def _becomes_current(self, row: Segmentation) -> bool:
+        if self.make_current is None:
+            return not older_than_current(Segmentation, row.as_of, kind=row.kind)
+        return self.make_current
 
     def _taste(self, day: date) -> Taste | str:
         if not {row.kind for row in self.rows} & {Kind.TASTE, Kind.BOTH}:

@@ -222,6 +222,28 @@ class TestRuns:
         assert set(CurrentCustomerMetrics.objects.values_list("run_id", flat=True)) == {current.pk}
         assert CustomerMetrics.objects.values("run_id").distinct().count() == 2
 
+    def test_a_day_before_the_current_one_becomes_current_only_when_asked(self):
+        fill(300)
+        current, day = score_metrics(as_of=DAY), DAY - timedelta(days=30)
+        assert not score_metrics(as_of=day).is_current
+        assert MetricsRun.objects.get(is_current=True) == current
+        asked = score_metrics(as_of=day, make_current=True)
+        assert MetricsRun.objects.get(is_current=True) == asked
+
+    def test_money_that_cannot_be_predicted_is_null_with_its_own_reason(self):
+        fill(300)
+        Order.objects.update(net_amount=0, gross_amount=0)
+
+        run = score_metrics(as_of=DAY)
+
+        assert any(words.startswith("No money is predicted") for words in run.words)
+        rows = list(CurrentCustomerMetrics.objects.all())
+        assert {(row.ltv, row.expected_value, row.expected_order_value) for row in rows} == {
+            (None, None, None)
+        }
+        assert all(0 < row.purchase_probability_30d < 1 for row in rows)
+        assert {row.reason for row in rows} == {"No money is predicted; the run says why."}
+
     def test_a_preview_stores_nothing(self):
         fill(300)
         run = preview_metrics(as_of=DAY)
@@ -275,6 +297,8 @@ class TestTwoAtOnce:
             with pytest.raises(ConflictError, match="already"):
                 score_metrics(as_of=DAY)
         assert not MetricsRun.objects.exists()
+        # Nor does the number count as failing while the other run computes it.
+        assert not RefreshState.objects.exists()
         assert score_metrics(as_of=DAY).status == "succeeded"
 
     def test_a_run_whose_process_was_killed_is_set_right_by_the_next(self):

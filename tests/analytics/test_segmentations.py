@@ -220,6 +220,13 @@ class TestRepetition:
         assert not past.is_current
         assert membership(past)[people[0].pk] == today[people[0].pk]
 
+    def test_a_day_before_the_current_one_becomes_current_only_when_asked(self):
+        shop()
+        today, day = built(), DAY - timedelta(days=2)
+        assert not built(as_of=day).is_current
+        assert Segmentation.objects.get(kind=today.kind, is_current=True) == today
+        assert built(as_of=day, make_current=True).is_current
+
 
 later_orders = st.lists(
     st.tuples(st.integers(0, 149), st.integers(1, 400), st.sampled_from(["sale", "return"])),

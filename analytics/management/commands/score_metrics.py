@@ -20,12 +20,22 @@ class Command(BaseCommand):
             "--as-of",
             type=date.fromisoformat,
             metavar="DATE",
-            help="Predict from the end of this day, like 2011-11-09. Default: today.",
+            help="Predict from the end of this day, like 2011-11-09. Default: today. A day before "
+            "that of the current run only goes into the history.",
         )
-        parser.add_argument(
+        pointer = parser.add_mutually_exclusive_group()
+        pointer.add_argument(
             "--keep-current",
-            action="store_true",
+            dest="make_current",
+            action="store_false",
+            default=None,
             help="Only add a run to the history; everybody goes on seeing the current one.",
+        )
+        pointer.add_argument(
+            "--make-current",
+            action="store_true",
+            default=None,
+            help="Let everybody see this run, even if the current one is of a later day.",
         )
         parser.add_argument("--dry-run", action="store_true", help="Store nothing, only print.")
         parser.add_argument("--json", action="store_true", help="Print the run as JSON.")
@@ -35,8 +45,7 @@ class Command(BaseCommand):
             if options["dry_run"]:
                 run = preview_metrics(as_of=options["as_of"])
             else:
-                make_current = not options["keep_current"]
-                run = score_metrics(as_of=options["as_of"], make_current=make_current)
+                run = score_metrics(as_of=options["as_of"], make_current=options["make_current"])
         except CrmError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(

@@ -20,7 +20,8 @@ class Command(BaseCommand):
             "--as-of",
             type=date.fromisoformat,
             metavar="DATE",
-            help="Describe the end of this day, like 2011-11-09. Default: today.",
+            help="Describe the end of this day, like 2011-11-09. Default: today. A day before that "
+            "of the current groups only goes into the history.",
         )
         parser.add_argument(
             "--kind",
@@ -32,10 +33,19 @@ class Command(BaseCommand):
         parser.add_argument(
             "--seed", type=int, default=SEED, help="Of all draws; the same seed, the same groups."
         )
-        parser.add_argument(
+        pointer = parser.add_mutually_exclusive_group()
+        pointer.add_argument(
             "--keep-current",
-            action="store_true",
+            dest="make_current",
+            action="store_false",
+            default=None,
             help="Only add to the history; everybody goes on seeing the current groups.",
+        )
+        pointer.add_argument(
+            "--make-current",
+            action="store_true",
+            default=None,
+            help="Let everybody see these groups, even if the current ones are of a later day.",
         )
         parser.add_argument("--json", action="store_true", help="Print the groups as JSON.")
 
@@ -44,7 +54,7 @@ class Command(BaseCommand):
             built = build(
                 as_of=options["as_of"],
                 kinds=options["kinds"] or KINDS,
-                make_current=not options["keep_current"],
+                make_current=options["make_current"],
                 seed=options["seed"],
             )
         except CrmError as error:

@@ -8,13 +8,16 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from crm_project.common.exceptions import CrmError
+from crm_project.common.exceptions import ConflictError, CrmError
 from crm_project.common.models import RefreshState
 
 
 @contextmanager
 def record(name: str, *, as_of: datetime | None = None) -> Iterator[RefreshState]:
     """Write one row about the step inside the block, also when it fails.
+
+    A step that was refused because another is at it (``ConflictError``) never began: no row stays,
+    or the number would count as failing while the other computes it.
 
     Open it outside the step's own transaction, or a rollback takes the row along.
 
@@ -26,8 +29,12 @@ def record(name: str, *, as_of: datetime | None = None) -> Iterator[RefreshState
     """
     _note_interrupted(name)
     state = RefreshState.objects.create(name=name, as_of=as_of, started_at=timezone.now())
+    never_began = False
     try:
         yield state
+    except ConflictError:
+        never_began = True
+        raise
     except Exception as error:
         state.error = in_words(error)
         raise
@@ -38,7 +45,10 @@ def record(name: str, *, as_of: datetime | None = None) -> Iterator[RefreshState
         state.finished_at = timezone.now()
         # A broken outer transaction takes no more statements; it will lose the row anyway.
         if not (connection.in_atomic_block and connection.needs_rollback):
-            state.save(update_fields=["rows", "as_of", "error", "finished_at"])
+            if never_began:
+                state.delete()
+            else:
+                state.save(update_fields=["rows", "as_of", "error", "finished_at"])
 
 
 def _note_interrupted(name: str) -> None:
