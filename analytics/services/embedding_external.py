@@ -57,9 +57,12 @@ def _standing(
     row: CustomerEmbedding | None,
 ) -> Standing:
     status = row.status if row else CustomerEmbedding.Status.PENDING
-    if row and row.status == CustomerEmbedding.Status.DONE and row.text_sha256 != text.sha256:
+    if row and row.text_sha256 != text.sha256:
         # Not looked at since the profile was written.
-        status = CustomerEmbedding.Status.STALE
+        if row.status == CustomerEmbedding.Status.DONE:
+            status = CustomerEmbedding.Status.STALE
+        elif row.status == CustomerEmbedding.Status.EMPTY:
+            status = CustomerEmbedding.Status.PENDING
     return Standing(
         customer=customer,
         model=model,

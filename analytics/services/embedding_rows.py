@@ -92,6 +92,25 @@ def survey(subject: Subject, model: EmbeddingModel) -> int:
     return found
 
 
+def settle_untold(subject: Subject, model: EmbeddingModel, *, chunk: int = CHUNK) -> int:
+    """Mark those of whom nothing is known as empty, for a model that is filled from elsewhere.
+
+    Nobody can send a vector for an empty text: such rows would wait for ever, and keep the model
+    from ever being complete. Returns how many they are.
+    """
+    after = settled = 0
+    while rows := waiting(subject, model, after=after, most=chunk):
+        after = rows[-1].key
+        texts = subject.texts([row.key for row in rows])
+        if untold := [row.key for row in rows if not texts[row.key].text]:
+            sha = texts[untold[0]].sha256
+            with transaction.atomic():
+                settled += _run(
+                    subject, statements.UNTOLD, model, keys=untold, sha=sha, template=TEMPLATE
+                )
+    return settled
+
+
 def want(subject: Subject, model: EmbeddingModel, keys: Sequence[int]) -> None:
     """Let these rows wait for a new vector, whatever became of the former one."""
     with transaction.atomic():

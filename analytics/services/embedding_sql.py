@@ -108,3 +108,15 @@ FAILED = """
         next_try_at = now() + least(%(longest)s, %(first)s * power(2, least(e.attempts, 20)))
     where e.model_id = %(model)s and e.{key} = any(%(keys)s::bigint[])
 """
+
+UNTOLD = """
+    update {table} as e set
+        status = 'empty',
+        text_sha256 = %(sha)s,
+        template_version = %(template)s,
+        checked_at = s.changed_at
+    from ({source}) as s
+    where
+        s.key = e.{key} and e.model_id = %(model)s and e.status = 'pending' and e.vector is null
+        and e.{key} = any(%(keys)s::bigint[])
+"""

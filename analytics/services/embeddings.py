@@ -201,7 +201,7 @@ def _filled(
     """Make the vectors that are wanted. Those of an external model come from elsewhere."""
     result = Embedded(model)
     if model.provider == EXTERNAL:
-        return result
+        return replace(result, empty=rows.settle_untold(CUSTOMERS, model))
     _tell(progress, 0, None, "Learning from the texts")
     provider = models.fitted(model)
     if provider is None:

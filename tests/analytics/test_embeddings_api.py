@@ -6,9 +6,11 @@ import pytest
 
 from analytics.models import CustomerEmbedding, EmbeddingModel
 from analytics.services.embeddings import embed_customers
+from analytics.services.profiles import refresh_profiles
 from analytics.services.rfm import score_rfm
 from customers.models import Customer
 from tests.analytics.embedding_support import embedded_shop, wine_shop
+from tests.analytics.profile_support import buy
 from tests.api import errors
 from tests.factories import CustomerAliasFactory, CustomerFactory
 
@@ -130,6 +132,36 @@ class TestWorkflow:
         assert api.get("customers", asked).json()["results"] == []
         assert done.switched
         assert len(api.get("customers/R0/similar").json()["results"]) == 3
+
+    def test_whom_nothing_is_known_of_does_not_wait_for_a_vector_for_ever(self, api, outside):
+        wine_shop(1)
+        CustomerFactory(code="A-LEAD")
+        embed_customers()
+        asked = {"embedding_status": "pending", "limit": 50}
+
+        codes = [one["code"] for one in api.get("customers", asked).json()["results"]]
+        for code in codes:
+            put(api, code, vector=[1, 2, 3, 4])
+        done = embed_customers()
+
+        assert codes == ["G0", "P0", "R0", "W0"]
+        assert api.get("customers/A-LEAD/embedding").json()["status"] == "empty"
+        assert done.switched
+
+    def test_who_buys_for_the_first_time_waits_for_a_vector(self, api, outside):
+        articles = wine_shop(1)
+        CustomerFactory(code="LEAD")
+        embed_customers()
+
+        buy("LEAD", "2011-03-01", (articles[0], "20.00"))
+        refresh_profiles()
+        status = api.get("customers/LEAD/embedding").json()["status"]
+        embed_customers()
+
+        asked = {"embedding_status": "pending", "limit": 50}
+        rows = api.get("customers", asked).json()["results"]
+        assert status == "pending"
+        assert "LEAD" in [row["code"] for row in rows]
 
     def test_the_text_names_nobody(self, api):
         wine_shop(1)
