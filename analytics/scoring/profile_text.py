@@ -15,7 +15,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Literal
 
-from crm_project.common.private_text import without_contacts, without_private
+from crm_project.common.private_text import without_contacts, without_full_name, without_private
 
 TEMPLATE = "taste-1"
 
@@ -91,12 +91,14 @@ def profile_text(
     profile: TasteProfile,
     *,
     names: Collection[str] = (),
+    full_name: str = "",
     budgets: Sequence[tuple[Decimal, str]] = BUDGETS,
 ) -> ProfileText:
     """Write the profile in words; a customer of whom nothing is known gets an empty text.
 
     ``names`` are the words by which the customer is known (name, company, place): they are taken
-    out of the tags. Equal taste gives equal text, whoever the customer is.
+    out of the tags. Equal taste gives equal text, whoever the customer is: ``full_name`` leaves
+    only the labels of articles that were made for that very person.
 
     >>> riesling = Share("Riesling", 0.7), Share("Pinot Noir", 0.25), Share("Port", 0.01)
     >>> print(profile_text(TasteProfile(families=riesling, median_gap_days=31.0)).text)
@@ -109,7 +111,7 @@ def profile_text(
         ("Sweetness", shares_in_words(profile.sugar_levels)),
         ("Price", shares_in_words(profile.price_bands)),
         ("Aromas", _aromas_in_words(profile.aromas)),
-        ("Products", ", ".join(_unique(profile.products))),
+        ("Products", ", ".join(_unique(_labels(profile.products, full_name)))),
         ("Budget", budget_in_words(profile.average_order_value, budgets)),
         ("Rhythm", rhythm_in_words(profile.median_gap_days)),
         ("Channels", shares_in_words(profile.channels)),
@@ -172,6 +174,13 @@ def _aromas_in_words(aromas: Sequence[Aroma]) -> str:
 
 def _tags(tags: Sequence[str], names: Collection[str]) -> list[str]:
     return _unique([without_private(tag, names) for tag in tags])[:MOST_TAGS]
+
+
+def _labels(products: Sequence[str], full_name: str) -> Sequence[str]:
+    """Return the labels without the customer's name: "Glass engraved for Anna Müller"."""
+    if not full_name:
+        return products
+    return [without_full_name(label, full_name) for label in products]
 
 
 def _unique(values: Sequence[str]) -> list[str]:

@@ -82,7 +82,7 @@ def _facts(product: Product) -> ProductFacts:
 def _written(
     as_of: date | None, customer_ids: Sequence[int] | None
 ) -> Iterator[tuple[int, ProfileText]]:
-    """Write the texts, with the names of those customers looked up who have free text."""
+    """Write the texts, with names looked up so that they can be taken out."""
     chunk: list[tuple[int, TasteProfile]] = []
     for entry in taste_profiles(as_of=as_of, customer_ids=customer_ids, chunk=CHUNK):
         chunk.append(entry)
@@ -94,8 +94,20 @@ def _written(
 
 def _texts(chunk: Sequence[tuple[int, TasteProfile]]) -> Iterator[tuple[int, ProfileText]]:
     names = _names([key for key, profile in chunk if profile.tags])
+    full = _full_names([key for key, profile in chunk if profile.products])
     for key, profile in chunk:
-        yield key, profile_text(profile, names=names.get(key, ()))
+        yield (
+            key,
+            profile_text(profile, names=names.get(key, ()), full_name=full.get(key, "")),
+        )
+
+
+def _full_names(customer_ids: Sequence[int]) -> Mapping[int, str]:
+    """Return the names of several words: labels of articles made to order may hold them."""
+    if not customer_ids:
+        return {}
+    found = Customer.objects.filter(pk__in=customer_ids, name__contains=" ")
+    return dict(found.values_list("pk", "name"))
 
 
 def _names(customer_ids: Sequence[int]) -> Mapping[int, list[str]]:

@@ -7,6 +7,7 @@ does a pair of vintages like 2018/2019. A name that nobody gave cannot be found.
 import re
 import unicodedata
 from collections.abc import Collection
+from functools import lru_cache
 
 # From the start of a run of non-blanks only, so that long text costs linear time.
 _EMAIL = re.compile(r"(?<!\S)\S*\s?(?:@|\(at\)|\[at\])\s?\S*", re.IGNORECASE)
@@ -63,6 +64,34 @@ def without_private(text: str, names: Collection[str] = ()) -> str:
     if known:
         plain = _WORD.sub(lambda word: _unless_known(word.group(), known), plain)
     return without_contacts(plain)
+
+
+def without_full_name(text: str, name: str) -> str:
+    """Take out the words of a name of several words, where the text holds all of them.
+
+    One word alone may be anything ("Rose", "Port"); first and last name together are somebody.
+
+    >>> without_full_name("Glass engraved for Müller, Anna", "Anna Muller")
+    'Glass engraved for ,'
+    >>> without_full_name("Rose lamp", "Rose Smith")
+    'Rose lamp'
+    """
+    known = _words_of_name(name)
+    if len(known) < 2 or not known <= _words_of_text(text):
+        return text
+    plain = unicodedata.normalize("NFC", text)
+    return " ".join(_WORD.sub(lambda word: _unless_known(word.group(), known), plain).split())
+
+
+@lru_cache(maxsize=50_000)
+def _words_of_text(text: str) -> frozenset[str]:
+    return words_of([text])
+
+
+@lru_cache(maxsize=1_000)
+def _words_of_name(name: str) -> frozenset[str]:
+    """Return the words that are no initials; kept for the few labels of one customer."""
+    return frozenset(word for word in words_of([name]) if len(word) > 1)
 
 
 def _unless_known(word: str, known: frozenset[str]) -> str:

@@ -10,7 +10,7 @@ from analytics.services.profiles import refresh_profiles
 from analytics.services.rfm import score_rfm
 from customers.models import Customer
 from tests.analytics.embedding_support import embedded_shop, wine_shop
-from tests.analytics.profile_support import buy
+from tests.analytics.profile_support import buy, goods
 from tests.api import errors
 from tests.factories import CustomerAliasFactory, CustomerFactory
 
@@ -172,6 +172,18 @@ class TestWorkflow:
         assert "Red wine" in text
         assert "Ann" not in text
         assert "@" not in text
+
+    def test_an_article_made_to_order_does_not_tell_for_whom(self, api):
+        (glass,) = goods(glass={"label": "Glass engraved for Müller, Anna-Lena", "family": "Glass"})
+        buy("C1", "2011-03-01", (glass, "20.00"))
+        Customer.objects.filter(code="C1").update(name="Anna-Lena Muller")
+        refresh_profiles()
+
+        text = api.get("customers/C1/embedding").json()["text"]
+
+        assert "Glass engraved for" in text
+        for word in ("Anna", "Lena", "Müller"):
+            assert word not in text
 
     def test_a_vector_of_an_older_text_counts_as_stale(self, api, outside):
         wine_shop(1)
