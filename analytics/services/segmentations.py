@@ -138,12 +138,17 @@ def rfm_run_of(day: date, *, make_current: bool | None) -> RfmRun:
     """Return an RFM run that describes the whole day; without one, customers are scored.
 
     A run made before its day was over says nothing about the rest of that day. Mode and window
-    are those of the current run, so that days can be compared.
+    are those of the current run, so that days can be compared; but cut points that a later day
+    gave would let it look ahead, and then the day gets its own.
     """
-    current = RfmRun.objects.filter(is_current=True).first()
+    current = RfmRun.objects.filter(is_current=True).select_related("cuts_from").first()
     mode = current.mode if current else RfmRun.Mode.QUANTILE
     window = current.window_days if current else None
+    cuts_from = current.cuts_from if current else None
+    if cuts_from is not None and cuts_from.as_of > day:
+        mode, cuts_from = RfmRun.Mode.QUANTILE, None
     runs = RfmRun.objects.kept().filter(as_of=day, mode=mode, window_days=window)
+    runs = runs.exclude(cuts_from__as_of__gt=day)
     if day < timezone.localdate():
         runs = runs.filter(started_at__gte=end_of(day))
     found = runs.order_by("-is_current", "-pk").first()
@@ -151,7 +156,7 @@ def rfm_run_of(day: date, *, make_current: bool | None) -> RfmRun:
         as_of=day,
         mode=mode,
         window_days=window,
-        cuts_from=current.cuts_from_id if current else None,
+        cuts_from=cuts_from.pk if cuts_from else None,
         make_current=make_current is not False and current is None,
         refresh_views=current is None,
     )

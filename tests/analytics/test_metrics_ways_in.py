@@ -2,6 +2,8 @@
 
 import io
 import json
+from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -139,6 +141,33 @@ class TestCommand:
             run("score_metrics", f"--as-of={DAY}", "--dry-run").split()
         )
         assert not MetricsRun.objects.exists()
+
+    def test_a_day_before_the_current_one_goes_into_the_history_and_says_so(self):
+        fill(150)
+        run("score_metrics", f"--as-of={DAY}")
+        past = f"--as-of={DAY - timedelta(days=20)}"
+        assert "went into the history" in run("score_metrics", past)
+        assert MetricsRun.objects.get(is_current=True).as_of == DAY
+        assert "went into the history" not in run("score_metrics", past, "--make-current")
+        assert MetricsRun.objects.get(is_current=True).as_of == DAY - timedelta(days=20)
+
+    @pytest.mark.parametrize(
+        "command",
+        ["score_metrics", "segment_customers", "refresh_profiles", "compare_segmentations"],
+    )
+    def test_somebody_at_a_terminal_sees_how_far_it_is(self, command, monkeypatch):
+        fill(120)
+        if command == "compare_segmentations":
+            run("segment_customers", f"--as-of={DAY}", "--kind=rfm_map", "--kind=rfm")
+        told = []
+
+        @contextmanager
+        def bar():
+            yield lambda *said: told.append(said)
+
+        monkeypatch.setattr(f"analytics.management.commands.{command}.bar", bar)
+        run(command)
+        assert told
 
     def test_a_shop_without_data_is_told_so(self):
         text = run("score_metrics")

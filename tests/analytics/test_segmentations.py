@@ -227,6 +227,19 @@ class TestRepetition:
         assert Segmentation.objects.get(kind=today.kind, is_current=True) == today
         assert built(as_of=day, make_current=True).is_current
 
+    def test_cut_points_of_a_later_day_do_not_group_an_earlier_one(self):
+        shop()
+        later = score_rfm(as_of=DAY)
+        score_rfm(as_of=DAY, mode="fixed", cuts_from=later.pk)
+        day = DAY - timedelta(days=30)
+        # What a person may have looked at; it must not be taken up either.
+        score_rfm(as_of=day, mode="fixed", cuts_from=later.pk, make_current=False)
+
+        run = built("rfm_map", as_of=day).rfm_run
+
+        assert (run.as_of, run.mode, run.cuts_from) == (day, "quantile", None)
+        assert built("rfm_map", as_of=DAY).rfm_run.cuts_from == later
+
 
 later_orders = st.lists(
     st.tuples(st.integers(0, 149), st.integers(1, 400), st.sampled_from(["sale", "return"])),

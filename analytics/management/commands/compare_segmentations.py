@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from analytics.management.made_reports import bar
 from analytics.management.reports import to_json
 from analytics.management.segmentation_reports import compared_facts, compared_parts, printed
 from analytics.services.segmentation_comparisons import LATER_DAYS
@@ -32,12 +33,14 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         try:
-            compared = compare_asked(
-                left_id=options["left"],
-                right_id=options["right"],
-                as_of=options["as_of"],
-                later_days=options["days"],
-            )
+            with bar() as progress:
+                compared = compare_asked(
+                    left_id=options["left"],
+                    right_id=options["right"],
+                    as_of=options["as_of"],
+                    later_days=options["days"],
+                    progress=progress,
+                )
         except CrmError as error:
             raise CommandError(str(error)) from error
         if options["json"]:

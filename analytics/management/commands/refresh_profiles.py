@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from analytics.management.made_reports import bar
 from analytics.management.reports import to_json
 from analytics.services.profiles import ProfilesResult, refresh_profiles
 from crm_project.common.exceptions import CrmError
@@ -30,9 +31,13 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         try:
-            result = refresh_profiles(
-                as_of=options["as_of"], full=options["full"], dry_run=options["dry_run"]
-            )
+            with bar() as progress:
+                result = refresh_profiles(
+                    as_of=options["as_of"],
+                    full=options["full"],
+                    dry_run=options["dry_run"],
+                    progress=progress,
+                )
         except CrmError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(to_json(asdict(result)) if options["json"] else _words(result))

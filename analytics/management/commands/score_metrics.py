@@ -7,9 +7,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analytics.management import reports
+from analytics.management.made_reports import bar
 from analytics.management.metrics_words import metrics_facts, metrics_words
+from analytics.models import MetricsRun
 from analytics.services.metrics import preview_metrics, score_metrics
 from crm_project.common.exceptions import CrmError
+from crm_project.common.jobs import Progress
 
 
 class Command(BaseCommand):
@@ -42,12 +45,17 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         try:
-            if options["dry_run"]:
-                run = preview_metrics(as_of=options["as_of"])
-            else:
-                run = score_metrics(as_of=options["as_of"], make_current=options["make_current"])
+            with bar() as progress:
+                run = _run(options, progress)
         except CrmError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
             reports.to_json(metrics_facts(run)) if options["json"] else metrics_words(run)
         )
+
+
+def _run(options: dict[str, Any], progress: Progress | None) -> MetricsRun:
+    day = options["as_of"]
+    if options["dry_run"]:
+        return preview_metrics(as_of=day, progress=progress)
+    return score_metrics(as_of=day, make_current=options["make_current"], progress=progress)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from analytics.management.made_reports import bar
 from analytics.management.reports import to_json
 from analytics.management.segmentation_reports import built_facts, built_parts, printed
 from analytics.services.segmentations import KINDS, SEED, build
@@ -51,12 +52,14 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         try:
-            built = build(
-                as_of=options["as_of"],
-                kinds=options["kinds"] or KINDS,
-                make_current=options["make_current"],
-                seed=options["seed"],
-            )
+            with bar() as progress:
+                built = build(
+                    as_of=options["as_of"],
+                    kinds=options["kinds"] or KINDS,
+                    make_current=options["make_current"],
+                    seed=options["seed"],
+                    progress=progress,
+                )
         except CrmError as error:
             raise CommandError(str(error)) from error
         if options["json"]:
