@@ -134,3 +134,9 @@ class TestCustomerPage:
 
         # One or two for each figure and tab, none for each row of them.
         assert len(queries) <= 36
+
+
+@pytest.mark.parametrize("name", ["saved", "embedding", "status", "taste", "contactable"])
+def test_filters_of_the_list_take_a_nul(admin_client, name):
+    response = admin_client.get(reverse("admin:customers_customer_changelist"), {name: "a\x00b"})
+    assert response.status_code in (200, 302)

@@ -58,7 +58,7 @@ def nearest_customers(
     if model.indexed_at is None or (wanted is not None and _at_most(wanted, EXACT_UP_TO)):
         return Found(_exact(model, vector, k, wanted, without), exact=True)
     rows = _walk(model, vector, k, wanted, without)
-    if len(rows) < k and wanted is not None:
+    if len(rows) < k:
         return Found(_exact(model, vector, k, wanted, without), exact=True)
     return Found(rows, exact=False)
 
@@ -99,7 +99,9 @@ def _in_segment(code: str) -> sql.Composable:
         sql.Literal(run or 0)
     )
     if code == PROSPECTS:
-        return sql.SQL("(select id from customers_customer except {})").format(scored)
+        return sql.SQL("(select id as customer_id from customers_customer except {})").format(
+            scored
+        )
     segment = sql.SQL("(select id from analytics_segment where code = {})").format(
         sql.Literal(code)
     )

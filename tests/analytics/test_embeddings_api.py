@@ -1,6 +1,7 @@
 """Reading who is alike, and a workflow elsewhere that makes the vectors."""
 
 import json
+from datetime import date
 
 import pytest
 
@@ -59,6 +60,19 @@ class TestSimilar:
         assert {one["segment"] for one in found} == {wanted}
         assert {one["orders"] for one in fond} == {3}
         assert len(fond) == 4
+
+    def test_prospects_are_a_segment_too(self, api):
+        articles = embedded_shop()
+        buy("LATE", "2011-06-01", (articles[0], "20.00"))
+        score_rfm(as_of=date(2011, 5, 1))
+        refresh_profiles()
+        embed_customers(all=True)
+
+        found = api.get("customers/R1/similar", {"segment": "prospects"})
+        none = api.get("customers/R1/similar", {"segment": "prospects", "min_orders": 2})
+
+        assert [one["customer"] for one in found.json()["results"]] == ["LATE"]
+        assert none.json()["results"] == []
 
     def test_an_old_code_finds_its_owner(self, api):
         embedded_shop()

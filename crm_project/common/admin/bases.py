@@ -37,6 +37,16 @@ class CrmAdmin(UnfoldModelAdmin[M], Generic[M]):
     list_filter_submit = True
     empty_value_display = formats.NOTHING
 
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Read filters without NUL, which the database would refuse with an error."""
+        if any("\x00" in value for values in request.GET.lists() for value in values[1]):
+            asked = request.GET.copy()
+            for name, values in request.GET.lists():
+                asked.setlist(name, [value.replace("\x00", "") for value in values])
+            request.GET = asked  # type: ignore[assignment] # a copy is as good
+        found: ChangeList = super().get_changelist_instance(request)
+        return found
+
 
 class CrmTabularInline(UnfoldTabularInline[M], Generic[M]):
     """A short list of rows that belong to the page's row, on a tab of its own."""
