@@ -39,7 +39,8 @@ def kpis(request: HttpRequest, customer: Any) -> Iterator[Kpi]:
     link = f"{reverse('admin:customers_customer_changelist')}?segment={found.segment.code}"
     yield Kpi("Segment", found.segment.name, note=as_of, href=link)
     yield Kpi("Recency", f"R {found.r}", note=f"{found.recency_days:,} days since the last sale")
-    yield Kpi("Frequency", f"F {found.f}", note=f"{found.frequency:,} sales")
+    sales = "1 sale" if found.frequency == 1 else f"{found.frequency:,} sales"
+    yield Kpi("Frequency", f"F {found.f}", note=sales)
     yield Kpi("Monetary", f"M {found.m}", note=formats.money(found.monetary))
 
 

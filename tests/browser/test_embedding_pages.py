@@ -19,6 +19,7 @@ def pages(transactional_db):
     Customer.objects.filter(code="R1").update(name="Theodora Featherstone-Haughton of Cheltenham")
     customer = reverse("admin:customers_customer_change", args=[Customer.objects.get(code="R2").pk])
     return {
+        "customer": customer,
         "similar": f"{customer}#dataset-customerembedding",
         "models": reverse("admin:analytics_embeddingmodel_changelist"),
         "model": reverse("admin:analytics_embeddingmodel_change", args=[current_model().pk]),
