@@ -70,8 +70,7 @@ def compare(
     comparison is under way.
     """
     left, right = _chosen(left_id, right_id)
-    if not 1 <= later_days <= 366:
-        raise CrmError("The later window is 1 to 366 days long.")
+    check_window(later_days)
     with (
         refresh.record("comparison", as_of=read.end_of(left.as_of)) as state,
         transaction.atomic(),
@@ -85,6 +84,12 @@ def compare(
         )
         state.rows = row.results["customers"]
     return row
+
+
+def check_window(later_days: int) -> None:
+    """Raise ``CrmError`` for a later window that makes no sense."""
+    if not 1 <= later_days <= 366:
+        raise CrmError("The later window is 1 to 366 days long.")
 
 
 def _chosen(left_id: int, right_id: int) -> tuple[Segmentation, Segmentation]:

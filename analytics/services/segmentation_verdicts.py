@@ -12,7 +12,12 @@ from typing import Any
 from analytics.models import Segmentation, SegmentationComparison
 from analytics.selectors.segmentation_values import known_until
 from analytics.selectors.segmentations import newest_of
-from analytics.services.segmentation_comparisons import LATER_DAYS, compare, not_over
+from analytics.services.segmentation_comparisons import (
+    LATER_DAYS,
+    check_window,
+    compare,
+    not_over,
+)
 from analytics.services.segmentation_groups import Effort
 from analytics.services.segmentation_known import Known
 from analytics.services.segmentations import build
@@ -83,6 +88,7 @@ def compare_newest(
 
     Raises ``NotReadyError`` where nothing was grouped yet.
     """
+    check_window(later_days)
     left = newest_of(Kind.RFM_MAP, as_of=as_of)
     if left is None:
         raise NotReadyError("Nothing has been grouped yet. Run: manage.py segment_customers")

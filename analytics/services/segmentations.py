@@ -46,6 +46,8 @@ KINDS: tuple[str, ...] = (Kind.RFM_MAP, Kind.RFM, Kind.TASTE, Kind.BOTH)
 SEED = 7
 """Seed of every draw, unless another one is given; stored with each segmentation."""
 
+LARGEST_SEED = 2_000_000_000
+
 TERMS_SAMPLE = 20_000
 """Customers whose taste is read to name the groups; drawn with the seed."""
 
@@ -96,6 +98,8 @@ def build(
     is under way.
     """
     day = as_of or timezone.localdate()
+    if not 0 <= seed <= LARGEST_SEED:
+        raise CrmError(f"The seed is a whole number from 0 to {LARGEST_SEED}.")
     rows = _rows(day=day, kinds=_checked(day, kinds), seed=seed, user=user)
     tell = _Teller(progress, len(rows))
     work = _Work(rows, make_current, effort or Effort(), known or Known(), tell)

@@ -8,7 +8,7 @@ from analytics.models import Segmentation
 from analytics.services.segmentation_groups import Effort
 from analytics.services.segmentation_verdicts import compare_newest
 from analytics.services.segmentations import build
-from crm_project.common.exceptions import NotReadyError
+from crm_project.common.exceptions import CrmError, NotReadyError
 from tests.analytics.support import shop
 
 pytestmark = pytest.mark.django_db
@@ -55,3 +55,15 @@ def test_a_day_before_the_first_order_has_no_groups_and_says_so():
     found = build(as_of=date(2010, 1, 1), effort=QUICK)
     assert not found.made
     assert "Nobody has bought anything yet." in found.left_out.values()
+
+
+@pytest.mark.parametrize("seed", [-1, 99_999_999_999_999])
+def test_a_seed_that_cannot_be_drawn_with_is_refused_in_words(seed):
+    with pytest.raises(CrmError, match="seed is a whole number"):
+        build(as_of=DAY, seed=seed)
+
+
+@pytest.mark.parametrize("days", [0, -5, 10**8])
+def test_a_window_that_makes_no_sense_is_refused_before_any_work(days):
+    with pytest.raises(CrmError, match="1 to 366 days"):
+        compare_newest(later_days=days)
