@@ -27,7 +27,7 @@ from benchmarks.framework import Row, Scale, medians
 
 PYTHON = "CRM_LIFETIMES_PYTHON"
 CDNOW = "CRM_CDNOW_MASTER"
-PEER_CUSTOMERS = 100_000
+PEER_CUSTOMERS = 1_000_000
 WEEKS = 13
 
 PEER = """

@@ -12,7 +12,7 @@ from time import perf_counter
 
 import structlog
 from django.conf import settings
-from django.db import DataError, InternalError, ProgrammingError, connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from analytics.models import SavedSegment
@@ -115,7 +115,10 @@ def rebuild_saved_segment(*, segment_id: int, dry_run: bool = False) -> Rebuilt:
         words = f"The rule can no longer be used. {error}"
     except TooSlowError as error:
         words = f"{error} Ask for less, or at another time."
-    except (DataError, InternalError, ProgrammingError) as error:
+    except DatabaseError as error:
+        # A deadlock or a full disk for sorting is this segment's trouble; a lost connection is not.
+        if not connection.is_usable():
+            raise
         logger.exception("saved_segment_failed", segment=segment_id)
         words = f"The database refused it ({type(error).__name__})."
     return _failed(segment_id, words, dry_run=dry_run)

@@ -5,7 +5,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import transaction
+from django.db import connection, transaction
 
 from analytics.models import SavedSegment, SavedSegmentMember
 from analytics.selectors import segment_columns
@@ -110,6 +110,27 @@ def test_one_that_fails_stops_no_other(french):
     assert results["others"].members == 3
     state = RefreshState.objects.get(name="saved segments")
     assert "french: The rule can no longer be used." in state.error
+
+
+def test_a_deadlock_is_one_segments_trouble(french, monkeypatch):
+    other = segment("other", FRENCH)
+    find = builds.select
+
+    def unlucky(rule):
+        with connection.cursor() as cursor:
+            cursor.execute("do $$ begin raise sqlstate '40P01'; end $$")
+        return find(rule)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(builds, "select", unlucky)
+        found = rebuild_saved_segments(slugs=["french", "other"])
+
+    assert [each.error for each in found.segments] == [
+        "The database refused it (OperationalError)."
+    ] * 2
+    assert codes(french) == {"C1", "C2"}
+    assert rebuild_saved_segments(slugs=["other"]).error == ""
+    assert codes(other) == {"C1", "C2"}
 
 
 def test_archived_segments_are_left_out_and_unknown_ones_refused(french):
