@@ -17,6 +17,7 @@ from analytics.services import signal_queue
 from analytics.services.signal_consumer import Consumer, Counts
 from analytics.services.signal_queue import QueueFull, QueueNotDurable, QueueUnavailable
 from analytics.signal_stream import GROUP, client, key
+from crm_project.common.metrics import JobMetrics
 from tests.analytics.queued import counter, envelope, send, send_each
 
 pytestmark = pytest.mark.django_db
@@ -291,6 +292,7 @@ class TestStatistics:
     def test_the_alerts_ask_for_numbers_that_there_are(self, queue):
         registry = CollectorRegistry()
         registry.register(SignalMetrics())
+        registry.register(JobMetrics())
         rules = (Path(__file__).parents[2] / "k8s" / "alerts.yaml").read_text()
 
         asked = set(re.findall(r"crm_\w+", rules))

@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from analytics.services.embeddings import embed_customers
+from analytics.services.profiles import refresh_profiles
+from tests.analytics.embedding_support import embedded_shop
+from tests.analytics.profile_support import buy
 from tests.analytics.queued import remove_all
 from tests.factories import CustomerFactory, ProductFactory
 
@@ -60,6 +64,10 @@ def test_the_example_runs(api, settings, tmp_path, command):
     settings.CRM_QUEUE_PREFIX = "test:docs"
     CustomerFactory(code="C1")
     ProductFactory(key="P1")
+    if "/similar" in command:
+        buy("C1", "2011-01-10", (embedded_shop(each=2)[0], "20.00"))
+        refresh_profiles()
+        embed_customers(all=True)
     method, path, headers, body, form = parts(command)
     kind = headers.pop("Content-Type", "")
     headers["Authorization"] = authorization(headers["Authorization"], api.secret)
