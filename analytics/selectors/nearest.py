@@ -156,9 +156,12 @@ def _walk(
     model: EmbeddingModel, vector: str, k: int, wanted: sql.Composable | None, without: int | None
 ) -> list[tuple[int, float]]:
     passes: sql.Composable = sql.SQL("true")
+    candidates = EF_SEARCH
     if wanted is not None:
+        # Many candidates will not pass: among as many as usual the nearest would be missed.
+        candidates = 2 * EF_SEARCH
         passes = sql.SQL("e.customer_id in ({})").format(wanted)
-    with _walking(max(EF_SEARCH, 2 * k)):
+    with _walking(max(candidates, 2 * k)):
         rows = _ask(_WALK, model, vector, k, without, wanted=passes)
     return sorted(rows, key=lambda row: (row[1], row[0]))
 
