@@ -335,7 +335,7 @@ class TestTwoAtOnce:
                 cursor.execute("select 1")
 
         install(monkeypatch, step("a", 10, work=lose))
-        with pytest.raises(Exception, match="terminating|connection"):
+        with pytest.raises(Exception, match=r"terminating|connection"):
             run_pipeline()
         connection.close()
 
