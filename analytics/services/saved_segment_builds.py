@@ -12,13 +12,14 @@ from time import perf_counter
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from analytics.models import SavedSegment
 from analytics.scoring.segment_rules import RuleError, rule_hash
 from analytics.selectors.saved_segments import read_rule, select
 from analytics.services.saved_segment_lock import lock
+from analytics.services.signal_split import sqlstate
 from crm_project.common.exceptions import ConflictError, CrmError
 from crm_project.common.jobs import Progress
 from crm_project.common.selectors.time_limit import TooSlowError, time_limit
@@ -117,7 +118,7 @@ def rebuild_saved_segment(*, segment_id: int, dry_run: bool = False) -> Rebuilt:
         words = f"{error} Ask for less, or at another time."
     except DatabaseError as error:
         # A deadlock or a full disk for sorting is this segment's trouble; a lost connection is not.
-        if not connection.is_usable():
+        if isinstance(error, OperationalError) and sqlstate(error)[:2] not in ("40", "53", "55"):
             raise
         logger.exception("saved_segment_failed", segment=segment_id)
         words = f"The database refused it ({type(error).__name__})."
