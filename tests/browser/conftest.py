@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection, connections
 from playwright.sync_api import sync_playwright
 
@@ -102,3 +103,9 @@ def signed_in(page, live_server, admin_user):
     page.press("#id_password", "Enter")
     page.wait_for_selector("#nav-sidebar-apps")
     return page
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept_from_another_test():
+    """Choices of lists are kept for ten minutes; a page must offer those of its own test."""
+    cache.clear()

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 WRITERS = 4
 ENOUGH = 2_000
-ATTEMPTS = 3
+ATTEMPTS = 10
 
 
 class Writers:
