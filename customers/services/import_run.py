@@ -76,6 +76,9 @@ def run(
         _keep_refused(cursor, batch, source, result)
         if write(result):
             tell(result.lines, result.lines, "Writing")
+            # Triggers and references would follow plans that this session made when the tables
+            # were small, and read them whole for each row.
+            cursor.execute("discard plans")
             kind.plan.apply(cursor, facts)
     return result
 
