@@ -19,7 +19,7 @@ from customers.models import (
     ImportBatch,
     RefusedRow,
 )
-from orders.models import Order, OrderItem, Product, ProductAlias
+from orders.models import LabelSuggestion, Order, OrderItem, Product, ProductAlias
 
 PASSWORD = "a long password for tests"
 
@@ -139,6 +139,16 @@ class ProductFactory(DjangoModelFactory):
 
     class Params:
         charge = factory.Trait(kind="charge", label="Postage", price=None)
+
+
+class LabelSuggestionFactory(DjangoModelFactory):
+    class Meta:
+        model = LabelSuggestion
+
+    label = factory.Sequence(lambda n: f"Unknown label {n}")
+    product = factory.SubFactory(ProductFactory)
+    similarity = 0.7
+    seen = 1
 
 
 class ProductAliasFactory(DjangoModelFactory):

@@ -72,7 +72,9 @@ class Product(TimeStamped):
     )
     stock = models.IntegerField(null=True, blank=True, help_text="Empty: not known.")
     is_active = models.BooleanField(default=True, db_default=True)
-    popularity = models.FloatField(null=True, blank=True, editable=False)
+    popularity = models.FloatField(
+        null=True, blank=True, editable=False, help_text="Customers who bought it in 90 days."
+    )
     derived_fields = ArrayField(
         models.CharField(max_length=30),
         default=list,
