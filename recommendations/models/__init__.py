@@ -1,0 +1,39 @@
+from recommendations.models.audit import (
+    AuditItem,
+    RecoAudit,
+    RecoDecision,
+    RecoExport,
+    RecoExportItem,
+    Severity,
+)
+from recommendations.models.backtests import BacktestRun
+from recommendations.models.configs import RecoConfig
+from recommendations.models.outcomes import Assignment, OutcomeEvent, UpliftReport
+from recommendations.models.runs import (
+    Decided,
+    RecoExclusion,
+    RecoItem,
+    RecoRun,
+    Scenario,
+    Slot,
+)
+
+__all__ = [
+    "Assignment",
+    "AuditItem",
+    "BacktestRun",
+    "Decided",
+    "OutcomeEvent",
+    "RecoAudit",
+    "RecoConfig",
+    "RecoDecision",
+    "RecoExclusion",
+    "RecoExport",
+    "RecoExportItem",
+    "RecoItem",
+    "RecoRun",
+    "Scenario",
+    "Severity",
+    "Slot",
+    "UpliftReport",
+]

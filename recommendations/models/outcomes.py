@@ -1,0 +1,179 @@
+"""Who was offered something and who was kept without, and what they did afterwards."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from customers.models import Campaign, Customer
+from orders.models import Order, Product
+from recommendations.models.audit import RecoExport
+from recommendations.models.runs import RecoRun
+
+
+class Assignment(models.Model):
+    """The arm of one customer in one campaign, written before anybody is contacted.
+
+    Analysis goes by this row, whatever was delivered later (intent to treat).
+    """
+
+    class Arm(models.TextChoices):
+        TREATMENT = "treatment"
+        CONTROL = "control"
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="assignments")
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="assignments")
+    arm = models.CharField(max_length=9, choices=Arm)
+    run = models.ForeignKey(
+        RecoRun, null=True, blank=True, on_delete=models.PROTECT, related_name="assignments"
+    )
+    export = models.ForeignKey(
+        RecoExport, null=True, blank=True, on_delete=models.PROTECT, related_name="assignments"
+    )
+    scenario = models.CharField(max_length=10, blank=True, help_text="Of the first product.")
+    segment = models.CharField(max_length=60, blank=True, help_text="RFM segment on that day.")
+    salt = models.CharField(max_length=64)
+    share = models.DecimalField(max_digits=4, decimal_places=3, help_text="Share of control.")
+    assigned_at = models.DateTimeField(db_default=Now())
+    contacted_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the first message was really sent."
+    )
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "customer"], name="assignment_once"),
+            models.CheckConstraint(
+                condition=Q(arm__in=["treatment", "control"]), name="assignment_arm_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(share__gte=0, share__lte=0.5), name="assignment_share"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.customer_id} in {self.campaign_id}: {self.arm}"
+
+
+class OutcomeEvent(models.Model):
+    """Something that followed an assignment: an order after the contact, or an answer."""
+
+    class Kind(models.TextChoices):
+        PURCHASE = "purchase"
+        ACCEPTED = "accepted"
+        REJECTED = "rejected"
+        SATISFACTION = "satisfaction"
+        COMPLAINT = "complaint"
+        UNSUBSCRIBE = "unsubscribe"
+
+    class Match(models.IntegerChoices):
+        ANY = 1, "any order"
+        FAMILY = 2, "same family"
+        PRODUCT = 3, "same product"
+
+    assignment = models.ForeignKey(
+        Assignment, on_delete=models.CASCADE, related_name="outcomes", null=True, blank=True
+    )
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="reco_outcomes")
+    kind = models.CharField(max_length=12, choices=Kind)
+    order = models.ForeignKey(
+        Order, null=True, blank=True, on_delete=models.CASCADE, related_name="reco_outcomes"
+    )
+    item_id = models.BigIntegerField(null=True, blank=True, help_text="The item it answers.")
+    product = models.ForeignKey(
+        Product, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    match_level = models.PositiveSmallIntegerField(choices=Match, null=True, blank=True)
+    last_touch_reco_rank = models.PositiveSmallIntegerField(null=True, blank=True)
+    amount = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
+    margin = models.DecimalField(
+        max_digits=14, decimal_places=2, null=True, blank=True, help_text="Empty: costs not known."
+    )
+    returned_amount = models.DecimalField(max_digits=14, decimal_places=2, default=0, db_default=0)
+    items = models.PositiveIntegerField(null=True, blank=True, help_text="Lines of the order.")
+    value = models.FloatField(null=True, blank=True, help_text="Of satisfaction: 0 to 1.")
+    occurred_at = models.DateTimeField()
+    source = models.CharField(max_length=50, default="orders")
+    external_id = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["-occurred_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    kind__in=[
+                        "purchase",
+                        "accepted",
+                        "rejected",
+                        "satisfaction",
+                        "complaint",
+                        "unsubscribe",
+                    ]
+                ),
+                name="outcome_kind_known",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="purchase")
+                | Q(
+                    order__isnull=False,
+                    assignment__isnull=False,
+                    match_level__in=[1, 2, 3],
+                    amount__isnull=False,
+                ),
+                name="outcome_purchase_is_complete",
+            ),
+            models.CheckConstraint(
+                condition=Q(value__isnull=True) | Q(value__gte=0, value__lte=1),
+                name="outcome_value_0_to_1",
+            ),
+            # One order counts once: for the campaign that touched last.
+            models.UniqueConstraint(
+                fields=["order"], condition=Q(kind="purchase"), name="outcome_order_once"
+            ),
+            models.UniqueConstraint(
+                fields=["source", "external_id"],
+                condition=Q(external_id__isnull=False),
+                name="outcome_external_once",
+            ),
+        ]
+        indexes = [
+            # Serves the customer page.
+            models.Index(fields=["customer", "-occurred_at"], name="outcome_of_customer"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.customer_id}"
+
+
+class UpliftReport(models.Model):
+    """What a campaign, or all of them, changed, as computed on one day."""
+
+    campaign = models.ForeignKey(
+        Campaign,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="uplift_reports",
+        help_text="Empty: all campaigns together.",
+    )
+    as_of = models.DateField()
+    window_days = models.PositiveSmallIntegerField()
+    results = models.JSONField(default=dict)
+    words = models.JSONField(default=list)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["-as_of", "-id"]
+        verbose_name = "uplift report"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign", "as_of"], name="uplift_report_once", nulls_distinct=False
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Uplift as of {self.as_of:%Y-%m-%d}"
