@@ -1,0 +1,329 @@
+"""Every threshold and weight of a recommendation run, checked in words, with one hash.
+
+`RecoSettings.to_json()` is what `RecoConfig.values` stores; keys that are left out take the
+defaults below. Contact rules (silence, caps, consent) are not here: the contact policy has them.
+Sources of the defaults: the rules page of the project (thresholds and weights of the older
+platform where it had one); what back-tests changed is in docs/adr/0050.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Any, cast
+
+SCENARIOS = ("WINBACK", "REBUY", "CROSS_SELL", "UPSELL", "NURTURE")
+"""In the order of the codes that the engine uses (WINBACK is 0)."""
+
+EXPLORE_SCENARIOS = ("CROSS_SELL", "UPSELL", "NURTURE")
+
+COMPONENTS = (
+    "model", "family", "attr1", "attr2", "budget", "taste", "novelty", "tier", "popularity",
+)  # fmt: skip
+"""Parts of a weighted score, in the order of the engine's columns."""
+
+MODES = ("auto", "weighted", "signals")
+
+
+class SettingsError(ValueError):
+    """The settings hold something the engine cannot use; the message lists every problem."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenarios:
+    """Who belongs to which scenario.
+
+    Days, money and counts as in the rules page. ``winback_alive`` switches on the second way into
+    WINBACK: probability alive below ``winback_max_alive`` and at least
+    ``winback_min_overdue`` times the own interval. ``cross_sell_any`` and ``upsell_any`` open
+    those scenarios to everybody with two orders.
+    """
+
+    winback_recency_days: int = 365
+    winback_min_historical_ca: float = 100.0
+    winback_alive: bool = False
+    winback_max_alive: float = 0.3
+    winback_min_overdue: float = 3.0
+    rebuy_min_recency_days: int = 150
+    rebuy_max_recency_days: int = 2000
+    rebuy_interval_share: float = 0.5
+    cross_sell_min_dominant_share: float = 0.6
+    cross_sell_max_diversity: float = 0.3
+    cross_sell_any: bool = False
+    cross_sell_min_support: int = 5
+    upsell_min_stability: float = 0.6
+    upsell_min_tier_lift: int = 1
+    upsell_any: bool = False
+    upsell_min_family_orders: int = 4
+    upsell_price_from: float = 1.1
+    upsell_price_to: float = 2.0
+    nurture_max_orders: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """How many places each kind gets, by the customer's number of orders.
+
+    A plan holds for customers with at least ``min_orders`` orders, the highest such plan wins.
+    ``open`` places go to whichever kind has the better signal. What a kind cannot fill goes to the
+    other. ``one_per_family``: one product of each family while enough families qualify.
+    """
+
+    repeat: int = 2
+    explore: int = 1
+    open: int = 0
+    min_orders: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The signals themselves.
+
+    ``repeat_*``: weights of own decayed counts (``repeat_decay`` per later basket), of what the
+    other products in the customer's baskets say (EASE), of the popularity of all time and of the
+    last ``recent_days``; each part is divided by the customer's maximum. ``due``: multiply by how
+    due the product is. ``explore_*``: weights of the scaled EASE score, of the all-time and the
+    recent popularity. Small shops (fewer customers or products than given) use shrunk cosine.
+    """
+
+    repeat_decay: float = 0.9
+    repeat_own: float = 1.0
+    repeat_ease: float = 0.0
+    repeat_popularity: float = 0.05
+    repeat_recent: float = 0.0
+    due: bool = False
+    explore_ease: float = 1.0
+    explore_popularity: float = 2.0
+    explore_recent: float = 0.0
+    ease_products: int = 3000
+    ease_lambda: float = 1000.0
+    cosine_shrink: float = 20.0
+    small_customers: int = 200
+    small_products: int = 50
+    recent_days: int = 30
+    popularity_days: int = 90
+    spend_decay: float = 0.9
+    taste_decay: float = 0.9
+    aroma_confidence: float = 1.0
+    intent_min: float = 0.8
+    candidates: int = 40
+
+
+def _weights() -> dict[str, float]:
+    return {
+        "model": 3.0, "family": 2.0, "attr1": 1.0, "attr2": 2.5, "budget": 2.0, "taste": 1.5,
+        "novelty": 0.5, "tier": 1.5, "popularity": 0.8, "recency_penalty": 1.0,
+    }  # fmt: skip
+
+
+def _multipliers() -> dict[str, float]:
+    return {"REBUY": 1.0, "CROSS_SELL": 1.2, "UPSELL": 1.1, "WINBACK": 0.9, "NURTURE": 1.0}
+
+
+def _plans() -> tuple[Slots, ...]:
+    return (Slots(repeat=1, explore=2, min_orders=1), Slots())
+
+
+def _audit() -> dict[str, float]:
+    return {"gate_min_score": 80, "error_penalty": 40, "warn_penalty": 10}
+
+
+@dataclass(frozen=True, slots=True)
+class RecoSettings:
+    """All settings of one configuration; equal settings have equal `hash`.
+
+    ``multipliers``: scenario → factor, also ``"SCENARIO|Segment"`` → factor for one cell (as
+    learned from outcomes), which replaces the scenario's. ``mode``: "weighted", "signals" or
+    "auto" (the run asks the back-test's gate). ``acceptance``: scenario → product key → accepted
+    share, breaks ties. ``quality``: data-quality rule → largest share before a run stops.
+    ``require_price`` off: catalogues without prices. ``avoid_exported``: leave out what the last
+    two exported runs offered.
+    """
+
+    recent_purchase_exclusion_days: int = 60
+    max_recos: int = 3
+    min_recos: int = 1
+    require_price: bool = True
+    avoid_exported: bool = True
+    one_per_family: bool = True
+    mode: str = "auto"
+    scenario: Scenarios = field(default_factory=Scenarios)
+    slots: tuple[Slots, ...] = field(default_factory=_plans)
+    model: Model = field(default_factory=Model)
+    weights: Mapping[str, float] = field(default_factory=_weights)
+    multipliers: Mapping[str, float] = field(default_factory=_multipliers)
+    acceptance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    audit: Mapping[str, float] = field(default_factory=_audit)
+    quality: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any] | None = None) -> RecoSettings:
+        """Return settings from (part of) what `to_json` gives. Raises SettingsError in words."""
+        problems: list[str] = []
+        given = _Reader(values or {}, problems)
+        settings = cast(RecoSettings, given.read(cls, ""))
+        problems += [] if problems else list(_contradictions(settings))
+        if problems:
+            raise SettingsError(" ".join(problems))
+        return settings
+
+    def to_json(self) -> dict[str, Any]:
+        """Return every key with its value: plain dictionaries, lists, numbers and texts."""
+        return {spec.name: _plain(getattr(self, spec.name)) for spec in fields(self)}
+
+    @property
+    def hash(self) -> str:
+        """Return the SHA-256 of the canonical JSON, in hex."""
+        return settings_hash(self.to_json())
+
+    def plan(self, orders: int) -> Slots:
+        """Return the slot plan of a customer with so many orders."""
+        fitting = [plan for plan in self.slots if plan.min_orders <= orders]
+        return max(fitting or self.slots, key=lambda plan: plan.min_orders)
+
+    def multiplier(self, scenario: str, segment: str = "") -> float:
+        """Return the factor of a scenario, or of the cell scenario and segment where it has one."""
+        return self.multipliers.get(f"{scenario}|{segment}", self.multipliers[scenario])
+
+
+def settings_hash(values: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of ``values`` as canonical JSON: keys sorted, 1.0 written as 1.
+
+    >>> settings_hash({"a": 1.0, "b": 2}) == settings_hash({"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps(_canonical(values), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _canonical(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(part) for part in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    return value
+
+
+class _Reader:
+    """Reads JSON into the dataclasses above and collects what is wrong with it."""
+
+    def __init__(self, values: Mapping[str, Any], problems: list[str]) -> None:
+        self.values = values
+        self.problems = problems
+
+    def read(self, kind: type[Any], path: str) -> Any:
+        default = kind()
+        known = {spec.name for spec in fields(kind)}
+        for name in sorted(set(self.values) - known):
+            self.problems.append(f'"{path}{name}" is not a setting.')
+        given = {
+            name: self._value(f"{path}{name}", self.values[name], getattr(default, name))
+            for name in known & set(self.values)
+        }
+        return kind(**given)
+
+    def _value(self, path: str, value: Any, default: Any) -> Any:
+        if is_dataclass(default) and not isinstance(default, type):
+            return self._nested(path, value, type(default))
+        if path == "slots":
+            return self._plans(value)
+        if isinstance(default, Mapping):
+            return self._mapping(path, value, default)
+        return self._scalar(path, value, default)
+
+    def _nested(self, path: str, value: Any, kind: type[Any]) -> Any:
+        if not isinstance(value, Mapping):
+            self.problems.append(f'"{path}" must hold named settings.')
+            return kind()
+        return _Reader(value, self.problems).read(kind, f"{path}.")
+
+    def _plans(self, value: Any) -> tuple[Slots, ...]:
+        if not isinstance(value, list | tuple) or not value:
+            self.problems.append('"slots" must be a list of at least one plan.')
+            return _plans()
+        return tuple(
+            self._nested(f"slots.{place}", plan, Slots) for place, plan in enumerate(value)
+        )
+
+    def _mapping(self, path: str, value: Any, default: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not isinstance(value, Mapping):
+            self.problems.append(f'"{path}" must hold named numbers.')
+            return default
+        if path == "acceptance":
+            return {
+                str(name): self._mapping(f"acceptance.{name}", part, {})
+                for name, part in value.items()
+            }
+        numbers = {
+            str(name): self._scalar(f"{path}.{name}", part, 0.0) for name, part in value.items()
+        }
+        return {**default, **numbers}
+
+    def _scalar(self, path: str, value: Any, default: Any) -> Any:
+        if isinstance(default, bool):
+            if not isinstance(value, bool):
+                self.problems.append(f'"{path}" must be true or false.')
+                return default
+            return value
+        if isinstance(default, str):
+            if value not in MODES:
+                self.problems.append(f'"{path}" must be one of {", ".join(MODES)}.')
+                return default
+            return value
+        return self._number(path, value, default)
+
+    def _number(self, path: str, value: Any, default: float) -> float:
+        whole = isinstance(default, int)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12:
+            self.problems.append(f'"{path}" must be a number.')
+        elif whole and value != int(value):
+            self.problems.append(f'"{path}" must be a whole number.')
+        elif value < 0:
+            self.problems.append(f'"{path}" must not be below 0.')
+        else:
+            return int(value) if whole else float(value)
+        return default
+
+
+def _contradictions(settings: RecoSettings) -> list[str]:
+    """Return what single numbers cannot tell."""
+    rules, model = settings.scenario, settings.model
+    known_weights = {*COMPONENTS, "recency_penalty"}
+    checks = [
+        (1 <= settings.min_recos <= settings.max_recos <= 10,
+         '"min_recos" and "max_recos" must be 1 to 10, the first not above the second.'),
+        (rules.rebuy_min_recency_days <= rules.rebuy_max_recency_days,
+         '"scenario.rebuy_min_recency_days" must not be above the largest.'),
+        (rules.upsell_price_from < rules.upsell_price_to,
+         '"scenario.upsell_price_from" must be below "upsell_price_to".'),
+        (all(0 < x <= 1 for x in (model.repeat_decay, model.spend_decay, model.taste_decay)),
+         'Decays must be above 0 and at most 1.'),
+        (model.ease_lambda > 0, '"model.ease_lambda" must be above 0.'),
+        (model.ease_products <= 10_000, '"model.ease_products" must be at most 10,000.'),
+        (10 <= model.candidates <= 1000, '"model.candidates" must be 10 to 1000.'),
+        (model.recent_days > 0 and model.popularity_days > 0,
+         '"model.recent_days" and "model.popularity_days" must be above 0.'),
+        (sum(settings.weights.get(name, 0.0) for name in COMPONENTS) > 0,
+         'At least one weight must be above 0.'),
+        (not set(settings.weights) - known_weights,
+         f'Weights are {", ".join(sorted(known_weights))}.'),
+        (all(name.split("|")[0] in SCENARIOS for name in settings.multipliers),
+         f'Multipliers are for {", ".join(SCENARIOS)}.'),
+        (all(1 <= plan.repeat + plan.explore + plan.open <= 10 for plan in settings.slots),
+         'Each slot plan must have 1 to 10 places.'),
+        (len({plan.min_orders for plan in settings.slots}) == len(settings.slots),
+         'Two slot plans begin at the same number of orders.'),
+    ]  # fmt: skip
+    return [words for holds, words in checks if not holds]
