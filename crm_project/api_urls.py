@@ -8,6 +8,7 @@ urlpatterns = [
     path("v1/", include("customers.api.urls")),
     path("v1/", include("orders.api.urls")),
     path("v1/", include("analytics.api.urls")),
+    path("v1/", include("recommendations.api.urls")),
     path("v1/", include("crm_project.common.api.jobs")),
     path("schema/", SchemaView.as_view(), name="api-schema"),
     path("docs/", DocsView.as_view(), name="api-docs"),

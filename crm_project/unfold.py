@@ -137,6 +137,23 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ],
         ),
         (
+            "Recommendations",
+            [
+                _list(
+                    "Runs",
+                    "recommend",
+                    "recommendations.recorun",
+                    active=_at("recommendations_recorun"),
+                ),
+                _list(
+                    "Settings",
+                    "tune",
+                    "recommendations.recoconfig",
+                    active=_at("recommendations_recoconfig"),
+                ),
+            ],
+        ),
+        (
             "Signals",
             [
                 _list("Signals", "sensors", "analytics.signal", active=_at("analytics_signal")),

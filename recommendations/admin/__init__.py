@@ -1,0 +1,3 @@
+from recommendations.admin import configs, runs
+
+__all__ = ["configs", "runs"]

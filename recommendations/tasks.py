@@ -1,0 +1,1 @@
+"""Nightly work. Each task calls one service; the service keeps the ledger."""
