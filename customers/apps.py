@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class CustomersConfig(AppConfig):
@@ -8,6 +9,7 @@ class CustomersConfig(AppConfig):
     def ready(self) -> None:
         """Make the app's files importable, and imports jobs."""
         from crm_project.common import jobs  # noqa: PLC0415 - models must be loaded first
+        from customers import receivers  # noqa: PLC0415
         from customers.importers import registry  # noqa: PLC0415
         from customers.importers.people import CONTACT_FORMATS, CUSTOMER_FORMATS  # noqa: PLC0415
         from customers.services import imports  # noqa: PLC0415
@@ -20,3 +22,4 @@ class CustomersConfig(AppConfig):
             ("contacts", CONTACT_FORMATS, CONTACTS_PLAN),
         ):
             registry.register(registry.ImportKind(name, name.capitalize(), "rows", formats, plan))
+        post_migrate.connect(receivers.set_up, sender=self)

@@ -1,5 +1,6 @@
 """May we write to a customer, and when did we: campaigns, consents, contacts."""
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
@@ -40,6 +41,18 @@ class Campaign(TimeStamped):
         default="0.100",
         help_text="Part of the chosen customers who get nothing, to measure the effect: 0 to 0.5.",
     )
+    window_days = models.PositiveSmallIntegerField(
+        default=30,
+        db_default=30,
+        validators=[MinValueValidator(1), MaxValueValidator(365)],
+        help_text="Orders within so many days after the contact count as its outcome: 1 to 365.",
+    )
+    contact_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When it is going to be sent. While this lies ahead, it is decided for that"
+        " moment who may be contacted.",
+    )
 
     class Meta:
         ordering = ["-starts_at", "code"]
@@ -54,6 +67,9 @@ class Campaign(TimeStamped):
             models.CheckConstraint(
                 condition=Q(holdout_share__gte=0, holdout_share__lte=0.5),
                 name="campaign_holdout_share",
+            ),
+            models.CheckConstraint(
+                condition=Q(window_days__gte=1, window_days__lte=365), name="campaign_window_days"
             ),
             models.CheckConstraint(
                 condition=Q(ends_at__isnull=True)
@@ -143,6 +159,17 @@ class ContactEvent(models.Model):
             models.Index(fields=["customer", "-occurred_at"], name="contact_customer_newest"),
             # Serves the API's list, newest first, page by page.
             models.Index(fields=["-occurred_at", "-id"], name="contact_newest"),
+            # Serves the silence window and the frequency cap of all customers at once, from the
+            # index alone: marketing that was really sent.
+            models.Index(
+                fields=["customer", "-occurred_at"],
+                name="contact_silence",
+                condition=Q(
+                    direction="outbound",
+                    purpose="marketing",
+                    status__in=["sent", "delivered", "opened", "clicked"],
+                ),
+            ),
         ]
 
     def __str__(self) -> str:
