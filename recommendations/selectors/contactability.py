@@ -4,6 +4,7 @@ The rules stand in SQL (``recommendations/sql/contactability_v1.sql``) and nowhe
 audit, export, the API and the customer page ask here.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -125,7 +126,7 @@ def decide_one(
 
 def _decisions(cursor: Any) -> Iterator[tuple[int, Decision]]:
     for customer_id, allowed, code, codes, evidence, next_at in cursor:
-        yield customer_id, Decision(allowed, code, tuple(codes), evidence, next_at)
+        yield customer_id, Decision(allowed, code, tuple(codes), json.loads(evidence), next_at)
 
 
 def _checked(
@@ -154,9 +155,7 @@ def _checked(
 
 def _campaign(campaign: Campaign | int, channel: str, purpose: str) -> Campaign:
     found = (
-        campaign
-        if isinstance(campaign, Campaign)
-        else Campaign.objects.filter(pk=campaign).first()
+        campaign if isinstance(campaign, Campaign) else Campaign.objects.filter(pk=campaign).first()
     )
     if found is None:
         raise CrmError("There is no such campaign.")

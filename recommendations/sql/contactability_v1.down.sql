@@ -1,5 +1,5 @@
 drop function crm_private.contactability(
-    bigint [], text, text, bigint, timestamptz, text [], boolean
+    bigint[], text, text, bigint, timestamptz, text[], boolean
 );
 drop function crm_private.contact_from(
     timestamptz, text, text, customers_contactpolicy, boolean
