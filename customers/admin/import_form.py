@@ -68,6 +68,15 @@ class UploadForm(forms.Form):
         help_text="Otherwise they are set aside with the reason “no customer”. Orders only.",
     )
 
+    refuse_unknown = forms.BooleanField(
+        label="Refuse order lines whose product is not known",
+        required=False,
+        widget=UnfoldBooleanWidget,
+        help_text="Their labels go to the label suggestions, where you say which product is meant; "
+        "then the refused lines can be imported again. Otherwise each unknown article number "
+        "becomes a product. Orders only.",
+    )
+
     def create(self, user: User | None) -> ImportBatch:
         """Store the file as a batch. Raises ``CrmError`` for a file that cannot be taken."""
         data = self.cleaned_data
@@ -80,6 +89,11 @@ class UploadForm(forms.Form):
             source=data["source"],
             mode=data["mode"],
             on_error=data["on_error"],
-            options={"anonymous": "keep"} if data["anonymous"] and kind == "orders" else {},
+            options=self._options() if kind == "orders" else {},
             user=user,
         )
+
+    def _options(self) -> dict[str, str]:
+        data = self.cleaned_data
+        options = {"anonymous": "keep"} if data["anonymous"] else {}
+        return options | ({"unknown_products": "refuse"} if data["refuse_unknown"] else {})

@@ -11,6 +11,7 @@ from customers.importers.errors import InputError
 from customers.importers.header import DELIMITERS
 
 Anonymous = Literal["refuse", "keep"]
+UnknownProducts = Literal["create", "refuse"]
 DecimalMark = Literal["auto", "point", "comma"]
 DateOrder = Literal["", "mdy", "dmy"]
 
@@ -26,6 +27,8 @@ class Options:
     decimal: DecimalMark = "auto"
     date_order: DateOrder = ""
     currency: str = ""
+    unknown_products: UnknownProducts = "create"
+    """Orders: make a product of an article number that nobody knows, or refuse the line."""
     shift_days: str = ""
     """Days by which every date is moved: the demo brings old data near to today."""
 
@@ -43,6 +46,7 @@ class Options:
         options = cls(**{name: str(value) for name, value in given.items() if value})  # type: ignore[arg-type]
         for name, kind in (
             ("anonymous", Anonymous),
+            ("unknown_products", UnknownProducts),
             ("decimal", DecimalMark),
             ("date_order", DateOrder),
         ):

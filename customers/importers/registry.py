@@ -71,6 +71,7 @@ class BatchFacts:
     source: str
     mode: str
     currency: str
+    refuse_unknown: bool = False
 
 
 @dataclass(slots=True)

@@ -25,7 +25,10 @@ from customers.services import imports
 
 COUNTS = ("lines", "new", "changed", "unchanged", "refused", "skipped")
 _AGAIN = "Give the same command again, or use --resume."
-OPTIONS = ("anonymous", "time_zone", "delimiter", "encoding", "decimal", "date_order", "currency")
+OPTIONS = (
+    "anonymous", "time_zone", "delimiter", "encoding", "decimal", "date_order", "currency",
+    "unknown_products",
+)  # fmt: skip
 
 
 class ImportCommand(BaseCommand):
@@ -56,6 +59,10 @@ class ImportCommand(BaseCommand):
         parser.add_argument("--decimal", choices=["auto", "point", "comma"], default="auto")
         parser.add_argument("--date-order", choices=["mdy", "dmy"], default="")
         parser.add_argument("--currency", default="", help="Of amounts without one, like GBP.")
+        parser.add_argument(
+            "--unknown-products", choices=["create", "refuse"], default="",
+            help="Orders: make products of unknown article numbers (usual), or refuse the lines.",
+        )  # fmt: skip
 
     def handle(self, **options: Any) -> None:
         console = Console(stderr=True)

@@ -59,7 +59,13 @@ def run(
     options = Options.of(batch.options)
     path = Path(settings.CRM_UPLOAD_DIR) / batch.file_path
     limit = settings.CRM_IMPORT_UNPACKED_MAX_BYTES
-    facts = registry.BatchFacts(batch.id, batch.source, batch.mode, _currency(options))
+    facts = registry.BatchFacts(
+        batch.id,
+        batch.source,
+        batch.mode,
+        _currency(options),
+        refuse_unknown=options.unknown_products == "refuse",
+    )
     tell(0, None, "Reading the file")
     seen = inspect(path, encoding=options.encoding, limit=limit)
     with connection.cursor() as cursor:

@@ -14,7 +14,7 @@ from customers.importers.errors import Reason, Refused
 from customers.importers.header import Column
 from customers.importers.records import Broken, Chunk
 from customers.importers.registry import Reading, Refusal, Staged
-from customers.importers.values import Memo, copy_text, scaled, text, unscaled
+from customers.importers.values import EMPTY, Memo, copy_text, scaled, text, unscaled
 from orders.importers.heads import HEAD, Head, HeadParser
 from orders.importers.rules import GENERIC, NAMES, ONLINE_RETAIL, OrderRules
 
@@ -202,8 +202,12 @@ class _OrderParser:
         return less, more
 
     def _item(self, key: tuple[str, str]) -> _Item:
-        product = self._rules.product_key(key[0])
         label = text(key[1], name="label", limit=300)
+        if self._rules.by_label and label and key[0].strip() in EMPTY:
+            # No article number begins with a space, so the label cannot be taken for one.
+            product = f" {label}"
+        else:
+            product = self._rules.product_key(key[0])
         charge = "t" if self._rules.is_charge(product) else "f"
         return _Item(copy_text(product), f"{copy_text(label)}\t{charge}")
 

@@ -32,6 +32,8 @@ class OrderRules:
     free_of_charge: bool
     # A return's quantity is negative in the file (else its sign does not matter).
     signed_returns: bool
+    # A line without an article number is known by its label.
+    by_label: bool = False
 
 
 def online_retail_key(raw: str) -> str:
@@ -100,7 +102,7 @@ GENERIC = OrderRules(
         Column("order_number", required=True, about="number of the invoice, unique per source"),
         Column("ordered_at", required=True, about="date or moment"),
         Column("customer_code", required=True, about="the customer's number in the shop"),
-        Column("product_key", required=True, about="article number"),
+        Column("product_key", required=True, about="article number; empty: known by its label"),
         Column("quantity", required=True, about="more than zero, up to three decimal places"),
         Column("unit_price", required=True, about="without tax, up to four decimal places"),
         Column("source", about="the shop system; else the batch's"),
@@ -123,6 +125,7 @@ GENERIC = OrderRules(
     customer_code=plain_customer,
     free_of_charge=True,
     signed_returns=False,
+    by_label=True,
 )
 
 # What the columns of Online Retail are called in the generic format.

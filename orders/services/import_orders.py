@@ -5,6 +5,8 @@ from typing import Any
 
 from customers.importers.registry import BatchFacts, Outcome
 from orders.services import import_sql as sql
+from orders.services import import_unknown_sql as unknown_sql
+from orders.services.label_queue import MOST_LABELS, Label, queue_labels
 
 # Items are written in steps: foreign keys are checked after each, from a list in memory.
 LINES_PER_STEP = 1_000_000
@@ -25,7 +27,11 @@ class OrdersPlan:
             cursor.execute(f"analyze {table}")
         cursor.execute("create index on import_line using brin (line)")
         cursor.execute("analyze import_line (run, line, product)")
-        for statement in (sql.CUSTOMERS, sql.PRODUCTS, sql.ORDERS, sql.PLACES):
+        cursor.execute("alter table import_run add column missing int not null default 0")
+        for statement in (sql.CUSTOMERS, sql.PRODUCTS):
+            cursor.execute(statement)
+        _set_unknown_aside(cursor, facts)
+        for statement in (sql.ORDERS, sql.PLACES):
             cursor.execute(statement)
         for table in ("import_customer", "import_product", "import_order", "import_place"):
             cursor.execute(f"analyze {table}")
@@ -68,6 +74,27 @@ class OrdersPlan:
             for statement in (sql.CHANGE_ITEMS, sql.ADD_ITEMS):
                 cursor.execute(statement)
             cursor.execute(sql.CHANGE_ORDERS, values)
+        _suggest(cursor, facts)
+
+
+def _set_unknown_aside(cursor: Any, facts: BatchFacts) -> None:
+    """Refuse lines whose product must be known and is not."""
+    refuse = {"refuse": facts.refuse_unknown}
+    cursor.execute(unknown_sql.MUST_BE_KNOWN, refuse)
+    if cursor.fetchone()[0]:
+        cursor.execute("analyze import_product")
+        cursor.execute(unknown_sql.SAME_LABEL, refuse)
+    cursor.execute(unknown_sql.UNKNOWN, refuse)
+    if cursor.rowcount:
+        cursor.execute("analyze import_unknown")
+        cursor.execute(unknown_sql.REFUSE_UNKNOWN)
+
+
+def _suggest(cursor: Any, facts: BatchFacts) -> None:
+    """Put the labels of those lines into the queue that people work through."""
+    cursor.execute(unknown_sql.UNKNOWN_LABELS, {"most": MOST_LABELS})
+    labels = [Label(*row) for row in cursor.fetchall()]
+    queue_labels(labels=labels, source=facts.source, batch_id=facts.batch_id)
 
 
 def _mode(facts: BatchFacts) -> dict[str, Any]:

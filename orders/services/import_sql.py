@@ -46,10 +46,21 @@ left join customers_customeralias as a on a.code = r.code
 PRODUCTS = """
 create temp table import_product on commit drop as
 select distinct on (l.product)
-    l.product as key, l.label, l.charge, coalesce(p.id, a.product_id) as product_id
+    l.product as key, l.label, l.charge, l.lines,
+    coalesce(p.id, a.product_id, l.by_label) as product_id
 from (
-    select product, label, bool_or(charge) as charge, sum(n) as n
-    from import_label group by product, label
+    select
+        g.*, sum(g.n) over (partition by g.product) as lines,
+        first_value(b.product_id) over (
+            partition by g.product
+            order by b.product_id is null, g.n desc, g.label collate "C"
+        ) as by_label
+    from (
+        select product, label, bool_or(charge) as charge, sum(n) as n
+        from import_label group by product, label
+    ) as g
+    left join orders_productalias as b
+        on g.label <> '' and b.normalized_label = lower(trim(g.label))
 ) as l
 left join orders_product as p on p.key = l.product
 left join orders_productalias as a on a.normalized_label = lower(trim(l.product))
@@ -81,7 +92,8 @@ from (
         r.source, r.number, min(r.ordered_at) as ordered_at,
         max(r.customer) as customer, max(c.customer_id) as customer_id,
         max(r.kind) as kind, max(r.currency) as currency, max(r.status) as status,
-        max(r.channel) as channel, sum(r.lines) as lines, sum(r.net) as net, sum(r.tax) as tax,
+        max(r.channel) as channel, sum(r.lines - r.missing) as lines,
+        sum(r.net) as net, sum(r.tax) as tax,
         count(distinct coalesce(c.customer_id::text, 'new ' || nullif(r.customer, ''))) as people,
         count(distinct r.kind) as kinds, count(distinct nullif(r.currency, '')) as currencies,
         count(distinct nullif(r.status, '')) as statuses
@@ -112,6 +124,7 @@ where accepted
 """
 
 CONFLICT_WORDS = {
+    "unknown_product": "No product has this article number or label (see label suggestions).",
     "two_customers": "The lines of this order name different customers.",
     "two_kinds": "Some lines of this order are a sale, others a return.",
     "two_currencies": "The lines of this order name different currencies.",
