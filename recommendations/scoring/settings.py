@@ -134,10 +134,10 @@ def _audit() -> dict[str, float]:
 class RecoSettings:
     """All settings of one configuration; equal settings have equal `hash`.
 
-    ``multipliers``: scenario → factor, also ``"SCENARIO|Segment"`` → factor for one cell (as
-    learned from outcomes), which replaces the scenario's. ``mode``: "weighted", "signals" or
-    "auto" (the run asks the back-test's gate). ``acceptance``: scenario → product key → accepted
-    share, breaks ties. ``quality``: data-quality rule → largest share before a run stops.
+    ``multipliers``: scenario → factor; ``segment_multipliers``: scenario → segment → factor that
+    replaces it (as learned from outcomes). ``mode``: "weighted", "signals" or "auto" (the run asks
+    the back-test's gate). ``acceptance``: product key → accepted share, or → scenario → share;
+    breaks ties. ``quality``: data-quality rule → largest share before a run stops.
     ``require_price`` off: catalogues without prices. ``avoid_exported``: leave out what the last
     two exported runs offered.
     """
@@ -154,7 +154,8 @@ class RecoSettings:
     model: Model = field(default_factory=Model)
     weights: Mapping[str, float] = field(default_factory=_weights)
     multipliers: Mapping[str, float] = field(default_factory=_multipliers)
-    acceptance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    segment_multipliers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    acceptance: Mapping[str, float | Mapping[str, float]] = field(default_factory=dict)
     audit: Mapping[str, float] = field(default_factory=_audit)
     quality: Mapping[str, float] = field(default_factory=dict)
 
@@ -185,7 +186,18 @@ class RecoSettings:
 
     def multiplier(self, scenario: str, segment: str = "") -> float:
         """Return the factor of a scenario, or of the cell scenario and segment where it has one."""
-        return self.multipliers.get(f"{scenario}|{segment}", self.multipliers[scenario])
+        cells = self.segment_multipliers.get(scenario, {})
+        return cells.get(segment, self.multipliers[scenario])
+
+    def accepted(self, product: str, scenario: str) -> float:
+        """Return the learned acceptance of a product key in a scenario; 0 where nothing is known.
+
+        >>> settings = RecoSettings(acceptance={"A": 0.1, "B": {"REBUY": 0.3}})
+        >>> settings.accepted("A", "REBUY"), settings.accepted("B", "UPSELL")
+        (0.1, 0.0)
+        """
+        share = self.acceptance.get(product, 0.0)
+        return share.get(scenario, 0.0) if isinstance(share, Mapping) else share
 
 
 def settings_hash(values: Mapping[str, Any]) -> str:
@@ -261,13 +273,12 @@ class _Reader:
         if not isinstance(value, Mapping):
             self.problems.append(f'"{path}" must hold named numbers.')
             return default
-        if path == "acceptance":
-            return {
-                str(name): self._mapping(f"acceptance.{name}", part, {})
-                for name, part in value.items()
-            }
+        nested = path in ("acceptance", "segment_multipliers")
         numbers = {
-            str(name): self._scalar(f"{path}.{name}", part, 0.0) for name, part in value.items()
+            str(name): self._mapping(f"{path}.{name}", part, {})
+            if nested and isinstance(part, Mapping)
+            else self._scalar(f"{path}.{name}", part, 0.0)
+            for name, part in value.items()
         }
         return {**default, **numbers}
 
@@ -319,8 +330,10 @@ def _contradictions(settings: RecoSettings) -> list[str]:
          'At least one weight must be above 0.'),
         (not set(settings.weights) - known_weights,
          f'Weights are {", ".join(sorted(known_weights))}.'),
-        (all(name.split("|")[0] in SCENARIOS for name in settings.multipliers),
+        (not (set(settings.multipliers) | set(settings.segment_multipliers)) - set(SCENARIOS),
          f'Multipliers are for {", ".join(SCENARIOS)}.'),
+        (all(isinstance(cells, Mapping) for cells in settings.segment_multipliers.values()),
+         '"segment_multipliers" must hold segments and their numbers.'),
         (all(1 <= plan.repeat + plan.explore + plan.open <= 10 for plan in settings.slots),
          'Each slot plan must have 1 to 10 places.'),
         (len({plan.min_orders for plan in settings.slots}) == len(settings.slots),

@@ -138,7 +138,7 @@ class Lines:
     def __len__(self) -> int:
         return len(self.day)
 
-    def take(self, chosen: Bools | slice) -> Lines:
+    def take(self, chosen: Bools | Ints) -> Lines:
         """Return the chosen rows, in the same order."""
         return Lines(*(getattr(self, name)[chosen] for name in _LINE_COLUMNS))
 
