@@ -45,6 +45,10 @@ CRM_CURRENCY = env.str("CRM_CURRENCY", default="GBP")
 # Lifetime value: yearly discount, and the part of the money that stays with the shop.
 CRM_LTV_DISCOUNT = env.float("CRM_LTV_DISCOUNT", default=0.10)
 CRM_LTV_MARGIN = env.float("CRM_LTV_MARGIN", default=1.0)
+# Campaigns: what goes into the hash that draws the arms, and the smallest relative change of the
+# share of buyers that is worth knowing (how many customers a report needs follows from it).
+CRM_ASSIGNMENT_SALT = env.str("CRM_ASSIGNMENT_SALT", default="arms")
+CRM_SMALLEST_LIFT = env.float("CRM_SMALLEST_LIFT", default=0.2)
 LANGUAGE_CODE = env.str("CRM_LANGUAGE", default="en-gb")
 USE_I18N = True
 USE_TZ = True

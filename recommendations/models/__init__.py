@@ -8,7 +8,12 @@ from recommendations.models.audit import (
 )
 from recommendations.models.backtests import BacktestRun
 from recommendations.models.configs import RecoConfig
-from recommendations.models.outcomes import Assignment, OutcomeEvent, UpliftReport
+from recommendations.models.outcomes import (
+    Assignment,
+    OutcomeEvent,
+    OutcomeWindow,
+    UpliftReport,
+)
 from recommendations.models.runs import (
     Decided,
     RecoExclusion,
@@ -24,6 +29,7 @@ __all__ = [
     "BacktestRun",
     "Decided",
     "OutcomeEvent",
+    "OutcomeWindow",
     "RecoAudit",
     "RecoConfig",
     "RecoDecision",

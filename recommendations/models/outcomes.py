@@ -1,14 +1,47 @@
 """Who was offered something and who was kept without, and what they did afterwards."""
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from crm_project.common.history import staff_history
+from crm_project.common.models import TimeStamped
 from customers.models import Campaign, Customer
 from orders.models import Order, Product
 from recommendations.models.audit import RecoExport
-from recommendations.models.runs import RecoRun
+from recommendations.models.runs import RecoRun, Scenario
+
+DEFAULT_WINDOW_DAYS = 30
+
+
+@staff_history(exclude=["created_at", "updated_at"])
+class OutcomeWindow(TimeStamped):
+    """How long after a contact orders count for a scenario, where the campaign's does not fit.
+
+    Copied to each assignment before the contact; a change is for later campaigns only.
+    """
+
+    scenario = models.CharField(max_length=10, choices=Scenario, unique=True)
+    days = models.PositiveSmallIntegerField(
+        help_text="1 to 365 days; replaces the campaign's window for customers of this scenario.",
+        validators=[MinValueValidator(1), MaxValueValidator(365)],
+    )
+
+    class Meta:
+        ordering = ["scenario"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(scenario__in=Scenario.values), name="outcome_window_scenario_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(days__gte=1, days__lte=365), name="outcome_window_1_to_365"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scenario}: {self.days} days"
 
 
 class Assignment(models.Model):
@@ -34,9 +67,20 @@ class Assignment(models.Model):
     segment = models.CharField(max_length=60, blank=True, help_text="RFM segment on that day.")
     salt = models.CharField(max_length=64)
     share = models.DecimalField(max_digits=4, decimal_places=3, help_text="Share of control.")
+    window_days = models.PositiveSmallIntegerField(
+        default=DEFAULT_WINDOW_DAYS,
+        db_default=DEFAULT_WINDOW_DAYS,
+        help_text="How long orders count, as it was decided before the contact.",
+    )
     assigned_at = models.DateTimeField(db_default=Now())
     contacted_at = models.DateTimeField(
         null=True, blank=True, help_text="When the first message was really sent."
+    )
+    measured_from = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When the window opens, in both arms: the own contact, or for those without one "
+        "a moment drawn from the contacts of the same day's treated customers.",
     )
 
     class Meta:
@@ -48,6 +92,9 @@ class Assignment(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(share__gte=0, share__lte=0.5), name="assignment_share"
+            ),
+            models.CheckConstraint(
+                condition=Q(window_days__gte=1, window_days__lte=365), name="assignment_window"
             ),
         ]
 
@@ -85,7 +132,13 @@ class OutcomeEvent(models.Model):
     )
     match_level = models.PositiveSmallIntegerField(choices=Match, null=True, blank=True)
     last_touch_reco_rank = models.PositiveSmallIntegerField(null=True, blank=True)
-    amount = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
+    amount = models.DecimalField(
+        max_digits=14,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="Of the order without tax, less what came back within 60 days.",
+    )
     margin = models.DecimalField(
         max_digits=14, decimal_places=2, null=True, blank=True, help_text="Empty: costs not known."
     )
@@ -140,6 +193,12 @@ class OutcomeEvent(models.Model):
         indexes = [
             # Serves the customer page.
             models.Index(fields=["customer", "-occurred_at"], name="outcome_of_customer"),
+            # Serves the answers to one product of a run, and the tie-breaker.
+            models.Index(
+                fields=["item_id"],
+                condition=Q(item_id__isnull=False),
+                name="outcome_of_item",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,4 @@
+drop function crm_private.assign_arms(
+    bigint, bigint[], text[], text[], smallint[], integer, bigint, text, numeric
+);
+drop function crm_private.draw(text, text, text);
