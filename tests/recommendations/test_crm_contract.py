@@ -27,7 +27,9 @@ def test_items_carry_codes_and_reasons_and_their_run():
         exclusions=[(CustomerFactory(code="C2"), "offer", "NO_CANDIDATE", {"codes": []})],
     )
 
-    (item,) = rows("select * from reco_item where run_id = (select run_id from reco_run where is_current)")
+    (item,) = rows(
+        "select * from reco_item where run_id = (select run_id from reco_run where is_current)"
+    )
     assert (item["customer_code"], item["product_key"], item["rank"]) == ("C1", "P1", 1)
     assert "components" in item["reasons_json"]
     (one,) = rows("select run_id, config_hash from reco_run where is_current")
