@@ -23,6 +23,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "OrderStatus": "orders.models.Order.Status",
         "OrderKind": "orders.models.Order.Kind",
         "ProductKind": "orders.models.Product.Kind",
+        "LabelStatus": "orders.models.LabelSuggestion.Status",
+        "LabelOrigin": "orders.models.LabelSuggestion.Origin",
         "JobStatus": "crm_project.common.models.Job.Status",
         "ImportMode": "customers.models.ImportBatch.Mode",
         "SearchKind": "analytics.selectors.search.KINDS",

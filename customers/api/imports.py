@@ -22,6 +22,7 @@ from crm_project.common.models import Job, User
 from crm_project.common.tasks import enqueue
 from customers.models import ImportBatch
 from customers.selectors.imports import refused_csv
+from customers.services.import_again import import_again
 from customers.services.import_jobs import start_commit, start_preview
 from customers.services.imports import cancel, create_batch
 
@@ -137,10 +138,12 @@ class ImportViewSet(ListMixin, RetrieveMixin):
         "create": "imports:write",
         "commit": "imports:write",
         "cancel": "imports:write",
+        "again": "imports:write",
     }
     staff_permissions = {
         "commit": "customers.add_importbatch",
         "cancel": "customers.add_importbatch",
+        "again": "customers.add_importbatch",
     }
 
     @extend_schema(
@@ -174,6 +177,20 @@ class ImportViewSet(ListMixin, RetrieveMixin):
     def cancel(self, request: Request, id: str) -> Response:
         """Possible until it is committed."""
         return Response(self.represent(cancel(batch_id=self.get_object().pk)))
+
+    @extend_schema(
+        summary="Import the refused lines again",
+        request=None,
+        responses={202: ImportAcceptedSerializer},
+    )
+    @action(detail=True, methods=["post"])
+    def again(self, request: Request, id: str) -> Response:
+        """A new import of the same file that only creates what is missing; its preview starts."""
+        batch_id = self.get_object().pk
+        with transaction.atomic():
+            batch = import_again(batch_id=batch_id, user=self._user())
+            job = start_preview(batch_id=batch.pk, **self._origin())
+            return self._accepted(job, batch.pk)
 
     @extend_schema(
         summary="Download the refused lines", responses={(200, "text/csv"): OpenApiTypes.STR}

@@ -65,9 +65,8 @@ class ImportCommand(BaseCommand):
         )  # fmt: skip
 
     def handle(self, **options: Any) -> None:
-        console = Console(stderr=True)
         try:
-            with _bar(console) if console.is_terminal else nullcontext() as progress:
+            with bar() as progress:
                 batch = self._import(options, progress)
         except CrmError as error:
             raise CommandError(str(error)) from error
@@ -131,13 +130,18 @@ def _input(name: str) -> AbstractContextManager[BinaryIO]:
 
 
 @contextmanager
-def _bar(console: Console) -> Iterator[jobs.Progress]:
+def bar() -> Iterator[jobs.Progress | None]:
+    """Show a bar on standard error; nothing where nobody looks."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
-        task = bar.add_task("Starting", total=None)
+    with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
+        task = bars.add_task("Starting", total=None)
 
         def tell(done: int, total: int | None, message: str) -> None:
-            bar.update(task, completed=done, total=total, description=message)
+            bars.update(task, completed=done, total=total, description=message)
 
         yield tell
 

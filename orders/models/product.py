@@ -93,6 +93,7 @@ class Product(TimeStamped):
 
     class Meta:
         ordering = ["key"]
+        permissions = [("derive_product", "Can fill empty fields of products by rule")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(kind__in=["product", "charge"]), name="product_kind_known"

@@ -16,6 +16,7 @@ from django.utils import timezone
 from crm_project.common.exceptions import CrmError
 from crm_project.common.services import refresh
 from orders.services.families import derive_families
+from orders.services.only_one import only_one
 
 DAYS = 90
 """Sales of so many days count for prices and popularity."""
@@ -62,9 +63,11 @@ def derive_catalogue(
 
     Raises:
         CrmError: a rule that does not exist.
+        ConflictError: somebody else is at it.
     """
     if wrong := sorted(set(rules) - set(RULES)):
         raise CrmError(f"There is no rule {wrong[0]!r}. The rules are: {', '.join(RULES)}.")
+    only_one("derive", "Somebody is filling the catalogue right now.")
     filled: dict[str, int] = {}
     left_out: dict[str, int] = {}
     if "families" in rules:
@@ -114,6 +117,7 @@ def refresh_popularity(*, as_of: date | None = None) -> int:
     day = as_of or timezone.localdate()
     since, end = _end_of(day - timedelta(days=DAYS)), _end_of(day)
     with refresh.record("popularity", as_of=end) as state, transaction.atomic():
+        only_one("popularity", "Somebody is counting the buyers right now.")
         with connection.cursor() as cursor:
             cursor.execute(_POPULARITY, {"end": end, "since": since})
             cursor.execute("select count(*) from orders_product")
@@ -241,8 +245,3 @@ from (
 ) as w
 where w.id = p.id and p.popularity is distinct from w.n
 """
-
-
-def as_json(found: Derived) -> dict[str, Any]:
-    """Return the counts as plain values."""
-    return {"filled": found.filled, "left_out": found.left_out, "dry_run": found.dry_run}

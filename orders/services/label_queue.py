@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from crm_project.common.jobs import Progress
 from orders.importers.labels import may_be_the_same
 from orders.models import LabelSuggestion, Product
+from orders.services.only_one import only_one
 
 MOST_LABELS = 10_000
 """Labels that one import puts into the queue: those on most lines."""
@@ -78,7 +79,11 @@ def suggest_aliases(
     Args:
         alike: also compare the products with each other.
         dry_run: count only; nothing stays.
+
+    Raises:
+        ConflictError: somebody else is at it.
     """
+    only_one("suggest", "Somebody is looking for suggestions right now.")
     labels, matched = _match_waiting(progress)
     products, pairs = _scan(progress) if alike else (0, [])
     _store(pairs, "scan", "", None)
