@@ -243,6 +243,13 @@ CRM_SEGMENT_COUNT_SECONDS = env.float("CRM_SEGMENT_COUNT_SECONDS", default=5.0)
 # So is the rebuild of one segment; its members then stay as they were.
 CRM_SEGMENT_REBUILD_SECONDS = env.float("CRM_SEGMENT_REBUILD_SECONDS", default=600.0)
 
+# --- Audit of recommendations ------------------------------------------------------------------
+
+# Largest shares of data-quality rules, as JSON; above one a run does not begin. null: never stop.
+CRM_QUALITY_MAX_SHARES: dict[str, float | None] = env.json("CRM_QUALITY_MAX_SHARES", default={})
+# strict, standard or permissive: what a run must reach before any of it may leave.
+CRM_GATE_POLICY = env.str("CRM_GATE_POLICY", default="standard")
+
 # --- People and their sessions --------------------------------------------------------------
 
 AUTH_USER_MODEL = "common.User"

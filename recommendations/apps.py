@@ -4,3 +4,7 @@ from django.apps import AppConfig
 class RecommendationsConfig(AppConfig):
     name = "recommendations"
     verbose_name = "Recommendations"
+
+    def ready(self) -> None:
+        # Imported here: models exist only once all apps are loaded.
+        from recommendations import checks as checks  # noqa: PLC0415
