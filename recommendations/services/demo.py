@@ -19,6 +19,7 @@ from crm_project.common.models import User
 from customers.models import ImportBatch
 from customers.services.imports import import_file
 from orders.models import Order, Product
+from orders.services.catalogue import derive_prices
 from orders.services.families import derive_families
 from orders.services.totals import analyze_orders
 
@@ -81,6 +82,7 @@ def load(*, shift: bool = True, progress: Progress | None = None) -> DemoData:
     )
     families = _families_once()
     analyze_orders()
+    derive_prices(as_of=NEWEST + timedelta(days=days))
     return DemoData(batch=batch, loaded_now=True, families=families)
 
 
