@@ -11,9 +11,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+NO_CURRENCY = "XXX"
 DERIVED = ("family", "grape")
 HEADER = (
     "order_number", "ordered_at", "customer_code", "product_key", "quantity", "unit_price",
+    "currency",
 )  # fmt: skip
 
 
@@ -63,21 +65,23 @@ def wines(lines: Iterable[str]) -> Iterator[Wine]:
 def purchases(lines: Iterable[str]) -> Iterator[str]:
     """Yield ratings as lines of a generic orders file, the header first.
 
-    Whoever rated a wine drank it: one bottle, paid an unknown price (0). What a user rated on one
-    day is one order. Ordered by user and time, so that an order's lines stand together.
+    Whoever rated a wine drank it: one bottle. What it cost is not known: each bottle counts 1 in
+    the currency XXX, ISO 4217's code for "no currency", so that shares of spend are shares of
+    bottles. What a user rated on one day is one order. Ordered by user and time, so that an order's
+    lines stand together.
 
     >>> list(purchases([
     ...     "RatingID,UserID,WineID,Vintage,Rating,Date",
     ...     "9,5,200,2010,4.0,2020-01-02 18:00:00",
     ...     "8,5,100,2010,4.5,2020-01-02 12:00:00",
     ... ]))[1:]
-    ['5-20200102,2020-01-02 12:00:00,5,100,1,0\\n', '5-20200102,2020-01-02 18:00:00,5,200,1,0\\n']
+    ['5-20200102,2020-01-02 12:00:00,5,100,1,1,XXX\\n', '5-20200102,2020-01-02 18:00:00,5,200,1,1,XXX\\n']
     """
     yield ",".join(HEADER) + "\n"
     rows = [(int(row["UserID"]), row["Date"], row["WineID"]) for row in csv.DictReader(lines)]
     for user, moment, wine in sorted(rows):
         number = f"{user}-{moment[:10].replace('-', '')}"
-        yield f"{number},{moment},{user},{wine},1,0\n"
+        yield f"{number},{moment},{user},{wine},1,1,{NO_CURRENCY}\n"
 
 
 def _words(cell: str) -> list[str]:

@@ -143,6 +143,8 @@ with lines as (
     where p.kind = 'product' and (p.price is null or 'price' = any (p.derived_fields))
         and o.kind = 'sale' and o.status in ('paid', 'fulfilled') and i.unit_price > 0
         and o.ordered_at < %(end)s
+        -- ISO 4217's "no currency": such amounts count pieces, they are no prices.
+        and o.currency <> 'XXX'
 ),
 usual as (
     select

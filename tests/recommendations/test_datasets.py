@@ -12,6 +12,7 @@ from crm_project.common.exceptions import ConflictError, CrmError
 from customers.models import Customer
 from orders.importers.x_wines import purchases, wines
 from orders.models import Order, OrderItem, Product
+from orders.services.catalogue import derive_prices
 from recommendations.models import RecoConfig
 from recommendations.services import datasets
 from recommendations.services.datasets import load_dataset
@@ -56,13 +57,15 @@ def test_the_whole_file_is_read_and_every_rated_wine_is_known():
 
 @pytest.mark.django_db
 class TestLoading:
-    def test_ratings_become_purchases_without_money_near_today(self, small):
+    def test_ratings_become_purchases_without_a_currency_near_today(self, small):
         found = load_dataset(dataset="x-wines")
 
         assert found.loaded_now
         assert set(Customer.objects.values_list("code", flat=True)) == FEW
         assert found.lines == OrderItem.objects.count() >= 4
-        assert set(Order.objects.values_list("net_amount", "source")) == {(Decimal(0), "x-wines")}
+        assert set(Order.objects.values_list("currency", "source")) == {("XXX", "x-wines")}
+        assert set(OrderItem.objects.values_list("unit_price", flat=True)) == {Decimal(1)}
+        assert derive_prices() == 0
         moved = timezone.localdate() - datasets.X_WINES_NEWEST
         assert found.shift_days % 7 == 0
         assert 1 <= moved.days - found.shift_days <= 7
