@@ -50,6 +50,14 @@ CRM_LTV_MARGIN = env.float("CRM_LTV_MARGIN", default=1.0)
 CRM_ASSIGNMENT_SALT = env.str("CRM_ASSIGNMENT_SALT", default="arms")
 CRM_SMALLEST_LIFT = env.float("CRM_SMALLEST_LIFT", default=0.2)
 LANGUAGE_CODE = env.str("CRM_LANGUAGE", default="en-gb")
+# What explanations of recommendations are written in; British English for its dates and numbers.
+LANGUAGES = [
+    ("en", "English"),
+    ("en-gb", "British English"),
+    ("es", "Español"),
+    ("fr", "Français"),
+    ("ru", "Русский"),
+]
 USE_I18N = True
 USE_TZ = True
 

@@ -112,10 +112,7 @@ def _usual(source: Any, gap: int) -> str:
 
 
 def _explore(evidence: Evidence, value: float | None, labels: Labels) -> str:
-    products = evidence.get("products")
-    if isinstance(products, list) and products:
-        return together([key for key in products if isinstance(key, int)], labels)
-    return _("bought by customers with similar baskets")
+    return together([], labels)
 
 
 def _share(template: str, without: str) -> Callable[[Evidence, float | None, Labels], str]:

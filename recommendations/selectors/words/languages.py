@@ -11,7 +11,7 @@ ENGLISH = "en"
 
 def languages() -> tuple[str, ...]:
     """Return the codes of the languages that explanations exist in, like ``("en", "fr")``."""
-    return tuple(code for code, _ in settings.LANGUAGES)
+    return tuple(sorted({code.partition("-")[0] for code, _ in settings.LANGUAGES}))
 
 
 @contextmanager

@@ -99,7 +99,7 @@ def sentence(clauses: Sequence[str]) -> str:
     >>> sentence(["bought twice", "not dear"])
     'Bought twice; not dear.'
     """
-    text = "; ".join(clause for clause in clauses if clause)
+    text = pgettext("between clauses", "; ").join(clause for clause in clauses if clause)
     if not text:
         return ""
     text = text[0].upper() + text[1:]
