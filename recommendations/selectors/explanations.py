@@ -156,13 +156,17 @@ def _parts(
 
 
 def _kind(name: str, reasons: dict[str, Any], item: RecoItem) -> str:
-    """Return which clause speaks for a component: the model says different things by slot."""
-    if name != _MODEL:
+    """Return which clause speaks for a component: a signal may go by the name "model" or its own.
+
+    What explores may rest on popularity alone; then it says that.
+    """
+    if name == _MODEL:
+        name = "repeat" if item.slot == Slot.REPEAT else _NEW
+    if name != _NEW or _because(reasons):
         return name
-    if item.slot == Slot.REPEAT:
-        return "repeat"
-    evidence = _object(_object(_object(reasons.get("components")).get(_MODEL)).get("evidence"))
-    return "popularity" if evidence.get("buyers") and not _because(reasons) else _NEW
+    components = _object(reasons.get("components"))
+    stored = _object(components.get(_NEW) or components.get(_MODEL))
+    return "popularity" if _object(stored.get("evidence")).get("buyers") else _NEW
 
 
 def _part(name: str, stored: dict[str, Any], labels: Mapping[int, str], *, kind: str = "") -> Part:

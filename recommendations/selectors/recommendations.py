@@ -10,6 +10,7 @@ from django.db.models import Count, QuerySet
 
 from recommendations.models import RecoExclusion, RecoItem, RecoRun
 from recommendations.models.runs import RUN_SHIFT
+from recommendations.scoring.contact_words import words_of
 from recommendations.selectors.words.refusals import refusal
 
 OFFER, CONTACT = RecoExclusion.Stage.OFFER.value, RecoExclusion.Stage.CONTACT.value
@@ -47,9 +48,14 @@ class CustomerList:
         """Why nobody was allowed to write when the run was made, in words; or empty."""
         if self.contact is None:
             return ""
-        details = self.contact.details
-        words = details.get("words") if isinstance(details, dict) else None
-        return str(words) if words else refusal(self.contact.code)
+        details = self.contact.details if isinstance(self.contact.details, dict) else {}
+        evidence = details.get("evidence")
+        codes = details.get("codes") or [self.contact.code]
+        try:
+            return words_of(codes, evidence if isinstance(evidence, dict) else {})
+        except (KeyError, TypeError, AttributeError):
+            # Stored with less evidence than the sentence wants.
+            return refusal(self.contact.code)
 
 
 def current_run() -> RecoRun | None:
