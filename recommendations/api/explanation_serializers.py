@@ -59,7 +59,7 @@ class EvidenceLineSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField()
 
 
-class ItemSerializer(serializers.Serializer[Any]):
+class RecommendedItemSerializer(serializers.Serializer[Any]):
     """One recommended product."""
 
     id = serializers.IntegerField(source="item.id")
@@ -78,7 +78,7 @@ class ItemSerializer(serializers.Serializer[Any]):
     )
 
 
-class ExplanationSerializer(ItemSerializer):
+class ExplainedItemSerializer(RecommendedItemSerializer):
     """One recommended product with everything that is known of why."""
 
     language = serializers.CharField()
@@ -99,7 +99,7 @@ class ExplanationSerializer(ItemSerializer):
     config_hash = serializers.CharField(help_text="Of the settings that it was made with.")
 
 
-class ItemExplanationSerializer(ExplanationSerializer):
+class ItemExplanationSerializer(ExplainedItemSerializer):
     """An explanation by itself: also says whose it is, and of which run."""
 
     customer = serializers.CharField(source="item.customer.code")
@@ -134,13 +134,13 @@ class CustomerRecommendationsSerializer(_ListOfCustomerSerializer):
     """What one customer is offered, with all reasons."""
 
     customer = serializers.CharField(help_text="The customer's code.")
-    items = ExplanationSerializer(many=True)
+    items = ExplainedItemSerializer(many=True)
 
 
 class PastListSerializer(_ListOfCustomerSerializer):
     """What one earlier run offered."""
 
-    items = ItemSerializer(many=True)
+    items = RecommendedItemSerializer(many=True)
 
 
 class HistorySerializer(serializers.Serializer[Any]):
@@ -156,7 +156,7 @@ class ExclusionsSerializer(serializers.Serializer[Any]):
 class BatchRowSerializer(_ListOfCustomerSerializer):
     customer = serializers.CharField(help_text="The code as it is now.")
     asked = serializers.CharField(help_text="The code as it was asked for.")
-    items = ItemSerializer(many=True)
+    items = RecommendedItemSerializer(many=True)
 
 
 class BatchAnswerSerializer(serializers.Serializer[Any]):

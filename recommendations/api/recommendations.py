@@ -88,7 +88,7 @@ def _told(
 ) -> dict[str, Any]:
     """Return a customer's list as it is sent."""
     if one is None:
-        empty = {"run": None, "as_of": None, "exclusions": [], "items": []}
+        empty: dict[str, Any] = {"run": None, "as_of": None, "exclusions": [], "items": []}
         return {**empty, "reason": found.NO_RUN, **more}
     with spoken(language):
         reason = one.nothing or None

@@ -1,4 +1,27 @@
+from django.urls import re_path
+
 from crm_project.common.api.routers import CrmRouter
+from recommendations.api.recommendations import ItemExplanationViewSet, RecommendationViewSet
 
 router = CrmRouter()
-urlpatterns = router.urls
+_CUSTOMER = r"^recommendations/(?P<customer>[^/]+)"
+
+
+def _to(action: str, method: str = "get") -> object:
+    return RecommendationViewSet.as_view({method: action})
+
+
+recommendations = [
+    re_path(r"^recommendations/?$", _to("overview"), name="recommendations-overview"),
+    re_path(r"^recommendations:batch/?$", _to("batch", "post"), name="recommendations-batch"),
+    re_path(rf"{_CUSTOMER}/?$", _to("retrieve"), name="recommendations-detail"),
+    re_path(rf"{_CUSTOMER}/history/?$", _to("history"), name="recommendations-history"),
+    re_path(rf"{_CUSTOMER}/exclusions/?$", _to("exclusions"), name="recommendations-exclusions"),
+    re_path(rf"{_CUSTOMER}/why-not/?$", _to("why_not"), name="recommendations-why-not"),
+    re_path(
+        r"^reco-items/(?P<item_id>[0-9]{1,18})/explanation/?$",
+        ItemExplanationViewSet.as_view({"get": "explanation"}),
+        name="reco-item-explanation",
+    ),
+]
+urlpatterns = [*recommendations, *router.urls]

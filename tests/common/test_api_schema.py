@@ -114,6 +114,8 @@ def test_every_route_is_described(description):
         *("segmentation-movement", "segmentation-member-list"),
         *("segmentation-comparison-list", "segmentation-comparison-detail"),
         *("metrics-run-list", "metrics-run-detail", "customer-metrics-list"),
+        *(f"recommendations-{kind}" for kind in ("overview", "batch", "detail", "history")),
+        *("recommendations-exclusions", "recommendations-why-not", "reco-item-explanation"),
         *("rfm-by-segment", "rfm-calculate", "rfm-statistics", "job-list", "job-detail"),
     }
     assert len(described) == len(names)

@@ -11,7 +11,7 @@ from recommendations.selectors.explanations import explain, explain_one
 from recommendations.selectors.words import shown
 from recommendations.selectors.words.components import clause
 from recommendations.selectors.words.languages import languages, spoken
-from recommendations.selectors.words.refusals import _WORDS, refusal
+from recommendations.selectors.words.refusals import _WORDS, refusal, refusals
 from tests.factories import ProductFactory
 from tests.recommendations.catalogues import asked_for, read_mo, read_po
 
@@ -184,7 +184,19 @@ def test_refusals_are_sentences_in_every_language_also_without_details():
         assert refusal("BOUGHT_RECENTLY", {"days": 12, "limit": 60}) == (
             "Bought 12 days ago; offered again after 60 days."
         )
-        assert refusal("TOO_FEW_ORDERS", {"scenario": "UPSELL"}) == "One step up: too few orders."
+        assert refusals(
+            "NO_ACTION",
+            {
+                "scenarios": [
+                    {"scenario": "UPSELL", "code": "FEW_ORDERS", "orders": 1, "needs": 2},
+                    {"scenario": "WINBACK", "code": "LOW_REVENUE", "revenue": 12.5, "needs": 100},
+                ]
+            },
+        ) == [
+            "No scenario fits this customer.",
+            "One step up: 1 order only.",
+            "Win back: spent £12.50 so far; £100.00 are needed.",
+        ]
         assert refusal("SOMETHING_NEW") == "Something new."
 
 

@@ -29,6 +29,14 @@ def refusal(code: str, details: Any = None) -> str:
     return shown.sentence([text])
 
 
+def refusals(code: str, details: Any = None) -> list[str]:
+    """Return the sentence of a code, and one for each scenario that its details refuse."""
+    known: Details = details if isinstance(details, Mapping) else {}
+    parts = known.get("scenarios")
+    inner = [part for part in parts if isinstance(part, Mapping)] if isinstance(parts, list) else []
+    return [refusal(code, known), *(refusal(str(part.get("code")), part) for part in inner)]
+
+
 def _days(count: int) -> str:
     return ngettext("%(days)s day", "%(days)s days", count) % {"days": shown.number(count)}
 
@@ -96,24 +104,39 @@ def _not_due(details: Details) -> str:
 
 def _ranked_below(details: Details) -> str:
     score, lowest = shown.real(details.get("score")), shown.real(details.get("lowest"))
-    if score is None or lowest is None:
+    if lowest is None:
         return _("others fit better")
+    if score is None:
+        template = _("others fit better: the last one offered has %(lowest)s points")
+        return template % {"lowest": shown.number(lowest, 1)}
     return _("others fit better: %(score)s points, the last one offered has %(lowest)s") % {
         "score": shown.number(score, 1), "lowest": shown.number(lowest, 1)
     }  # fmt: skip
 
 
-def _limit(template: Callable[[], str], without: Callable[[], str]) -> Callable[[Details], str]:
-    """Return a clause that compares a value with its limit, where both are known."""
+def _limit(
+    key: str,
+    template: Callable[[], str],
+    without: Callable[[], str],
+    written: Callable[[float], str] = lambda value: shown.number(value, 2),
+) -> Callable[[Details], str]:
+    """Return a clause that compares the value under ``key`` with the one needed, where known."""
 
     def make(details: Details) -> str:
-        value, limit = shown.real(details.get("value")), shown.real(details.get("limit"))
-        if value is None or limit is None:
+        value, needs = shown.real(details.get(key)), shown.real(details.get("needs"))
+        if value is None or needs is None:
             return without()
-        figures = {"value": shown.number(value, 2), "limit": shown.number(limit, 2)}
-        return template() % figures
+        return template() % {"value": written(value), "limit": written(needs)}
 
     return make
+
+
+def _orders(details: Details) -> str:
+    orders = shown.whole(details.get("orders"))
+    if orders is None:
+        return _("too few orders")
+    text = ngettext("%(orders)s order only", "%(orders)s orders only", orders)
+    return text % {"orders": shown.number(orders)}
 
 
 def _silent(details: Details) -> str:
@@ -161,27 +184,33 @@ _WORDS: dict[str, Callable[[Details], str]] = {
     ),
     "NO_SLOT": lambda _d: _("all places of its kind in the list are taken"),
     "OFFERED": lambda _d: _("it is offered: see the list"),
+    "NO_RUN": lambda _d: _("nothing was recommended yet"),
     "NO_ORDERS": lambda _d: _("no order that counts yet"),
     "NO_CUSTOMER": lambda _d: _("not among the customers of that run"),
     "NO_CANDIDATE": lambda _d: _("no product is left after the rules for products"),
     "NO_SCENARIO": lambda _d: _("no scenario fits this customer"),
     "NO_ACTION": lambda _d: _("no scenario fits this customer"),
-    "TOO_FEW_ORDERS": lambda _d: _("too few orders"),
-    "TOO_MANY_ORDERS": lambda _d: _("too many orders for this scenario"),
-    "NOT_SILENT": _silent,
+    "FEW_ORDERS": _orders,
+    "MANY_ORDERS": lambda _d: _("knows the shop too well for this scenario"),
+    "OTHER_SCENARIO": lambda _d: _("another scenario fits better"),
+    "WINBACK_ONLY": lambda _d: _("who is silent so long is only won back"),
+    "NO_PREFERENCE": lambda _d: _("no order that counts yet, and no preference is known"),
+    "NOT_LAPSED": _silent,
     "LAPSED": lambda _d: _("the customer has been silent too long: only winning back applies"),
     "LOW_REVENUE": _limit(
-        lambda: _("spent %(value)s so far; %(limit)s are needed"), lambda: _("spent too little")
+        "revenue",
+        lambda: _("spent %(value)s so far; %(limit)s are needed"),
+        lambda: _("spent too little"),
+        lambda value: shown.money(f"{value:.2f}"),
     ),
-    "NOT_DOMINANT": _limit(
-        lambda: _("no family dominates: its share is %(value)s, %(limit)s are needed"),
+    "NOT_FOCUSED": _limit(
+        "share",
+        lambda: _("no family dominates: the largest has %(value)s, %(limit)s are needed"),
         lambda: _("no family dominates"),
-    ),
-    "TOO_DIVERSE": _limit(
-        lambda: _("buys from too many families: diversity %(value)s, at most %(limit)s"),
-        lambda: _("buys from too many families"),
+        shown.percent,
     ),
     "NOT_STABLE": _limit(
+        "stability",
         lambda: _("habits change too much: stability %(value)s, %(limit)s are needed"),
         lambda: _("habits change too much"),
     ),
