@@ -55,3 +55,27 @@ def medians_of(groups: AnyArray, values: Floats, size: int) -> Floats:
         low, high = starts + (lengths - 1) // 2, starts + lengths // 2
         middle[keys[starts]] = (ordered[low] + ordered[high]) / 2
     return middle
+
+
+def ranges(starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
+    """Return the numbers of all half-open ranges one after another, and which range each is of.
+
+    >>> [x.tolist() for x in ranges(np.array([5, 0, 9]), np.array([7, 0, 10]))]
+    [[5, 6, 9], [0, 0, 2]]
+    """
+    lengths = ends - starts
+    which = np.repeat(np.arange(len(starts)), lengths)
+    first = np.cumsum(lengths) - lengths
+    return np.arange(len(which)) - first[which] + starts[which], which
+
+
+def is_member(sorted_keys: Ints, keys: Ints) -> Bools:
+    """Return which of ``keys`` are in ``sorted_keys``.
+
+    >>> is_member(np.array([2, 5]), np.array([5, 6, 2])).tolist()
+    [True, False, True]
+    """
+    if not len(sorted_keys):
+        return np.zeros(len(keys), bool)
+    place = np.minimum(np.searchsorted(sorted_keys, keys), len(sorted_keys) - 1)
+    return np.asarray(sorted_keys[place] == keys, np.bool_)

@@ -22,7 +22,8 @@ class Catalogue:
 
     ``price``: the list price, else the median paid (then ``price_derived``), else NaN. ``rule``:
     place in `RULES`, 0 where the product may be offered. ``buyers``: customers who ever bought it.
-    ``recent_buyers``: in the last ``popularity_days``. ``share``, ``recent_share``: buyers per
+    ``recent_buyers``: in the last ``popularity_days``; ``latest_buyers``: in the last
+    ``recent_days``. ``share``, ``recent_share``: buyers per
     customer with an order, ever and in the last ``recent_days``. ``popularity``: 0…1, logarithmic.
     ``tie``: float64 of shape (scenarios, products), larger is better, all different: acceptance
     learned, then recent buyers, then buyers, then the article number.
@@ -33,6 +34,7 @@ class Catalogue:
     rule: npt.NDArray[np.int8]
     buyers: Ints
     recent_buyers: Ints
+    latest_buyers: Ints
     share: Floats
     recent_share: Floats
     popularity: Floats
@@ -59,6 +61,7 @@ def catalogue_of(shop: Shop, history: History, settings: RecoSettings) -> Catalo
         rule=failing_rule(shop, price, require_price=settings.require_price),
         buyers=buyers,
         recent_buyers=recent,
+        latest_buyers=latest,
         share=buyers / customers,
         recent_share=latest / active,
         popularity=np.log1p(recent) / max(float(np.log1p(recent.max(initial=0))), 1e-12),

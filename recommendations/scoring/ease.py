@@ -25,18 +25,14 @@ class Similarity:
 
     ``name``: "ease" or "cosine". ``products``: product rows, best known first. ``column``: product
     row → place in ``products``, -1 for products that are bought too rarely. ``matrix``: float32,
-    ``[j, i]`` is what j says about i.
+    ``[j, i]`` is what j says about i. ``together``: customers who bought both, the same shape.
     """
 
     name: str
     products: npt.NDArray[np.int32]
     column: npt.NDArray[np.int32]
     matrix: Singles
-
-    @property
-    def width(self) -> int:
-        """Return how many products the model knows."""
-        return len(self.products)
+    together: npt.NDArray[np.int32]
 
 
 def co_purchases(offsets: Ints, columns: npt.NDArray[np.int32], width: int) -> Floats:

@@ -29,15 +29,19 @@ from recommendations.scoring.shop import Lines, Shop
 class History:
     """Pairs of customer and product, sorted by both; then what is known of each customer.
 
-    ``offsets``: where each customer's pairs begin (one more entry than customers). ``count``:
-    orders with the product. ``own``: sum over them of decay ^ orders since. ``spend`` and
+    ``offsets``: where each customer's pairs begin (one more entry than customers). ``count``: days
+    with the product. ``own``: sum over them of decay ^ (order days since). ``spend`` and
     ``recent_spend``: money (pieces where the shop has no money), plain and decayed. ``gap``: median
     days between purchases of the product, NaN below two. ``line_ends``: place after the pair's last
     line in ``lines``, which holds the lines by pair and time.
 
-    ``orders``, ``last_day`` (-1 none), ``first_day``, ``revenue``, ``own_gap`` (median days between
-    order days, NaN below two days) and ``unit_price`` (median paid per piece, NaN) are per
-    customer. ``has_money``: False where no line carries an amount.
+    ``lines`` and ``ordinal`` (the order's number within its customer) are by line. Orders of one
+    day are one visit: decay counts ``visits``, rules count ``orders``.
+
+    Per customer: ``orders``, ``visits``, ``last_day`` (-1 none), ``first_day``, ``revenue``,
+    ``own_gap`` (median days between order days, NaN below two), ``unit_price`` (median paid per
+    piece over lines, NaN), ``tier`` (median tier over lines, NaN). ``has_money``: False where no
+    line carries an amount. ``returned``: keys (`pair_keys`) of what came back, sorted.
     """
 
     offsets: Ints
@@ -53,11 +57,13 @@ class History:
     lines: Lines
     ordinal: npt.NDArray[np.int32]
     orders: Ints
+    visits: Ints
     last_day: Ints
     first_day: Ints
     revenue: Floats
     own_gap: Floats
     unit_price: Floats
+    tier: Floats
     has_money: bool
     returned: Ints
 
@@ -68,30 +74,35 @@ class History:
 def history_of(shop: Shop, model: Model) -> History:
     """Return the history of every customer of ``shop``."""
     lines = _kept(shop)
-    ordinal, orders = _ordinals(lines, len(shop.customers))
+    size = len(shop.customers)
+    ordinal, orders = _ordinals(lines, lines.basket, size)
+    visit, visits = _ordinals(lines, lines.day, size)
+    since = (visits[lines.customer] - 1 - visit).astype(np.float64)
     has_money = bool(lines.money.sum() > 0)
     worth = (lines.money if has_money else lines.quantity).astype(np.float64)
-    fade = model.spend_decay ** (orders[lines.customer] - 1 - ordinal).astype(np.float64)
-    own_fade = model.repeat_decay ** (orders[lines.customer] - 1 - ordinal).astype(np.float64)
     by_pair = np.argsort(_keys(shop, lines.customer, lines.product), kind="stable")
     customer, product = lines.customer[by_pair], lines.product[by_pair]
     starts = starts_of(customer, product)
     ends = np.append(starts[1:], len(by_pair)).astype(np.int64)
+    # The second order of a day adds nothing.
+    new = np.zeros(len(by_pair))
+    new[starts_of(customer, product, lines.day[by_pair])] = 1.0
     return History(
-        offsets=np.searchsorted(customer[starts], np.arange(len(shop.customers) + 1)),
+        offsets=np.searchsorted(customer[starts], np.arange(size + 1)),
         customer=customer[starts],
         product=product[starts],
-        count=(ends - starts).astype(np.int32),
-        own=_sums(own_fade[by_pair], starts),
+        count=_sums(new, starts).astype(np.int32),
+        own=_sums(model.repeat_decay ** since[by_pair] * new, starts),
         spend=_sums(worth[by_pair], starts),
-        recent_spend=_sums((worth * fade)[by_pair], starts),
+        recent_spend=_sums((worth * model.spend_decay**since)[by_pair], starts),
         pair_last=lines.day[by_pair][ends - 1] if len(ends) else np.zeros(0, np.int32),
         gap=_pair_gaps(lines.day[by_pair], starts),
         line_ends=ends,
         lines=lines.take(by_pair.astype(np.int64)),
         ordinal=ordinal[by_pair],
         orders=orders,
-        **_per_customer(lines, len(shop.customers)),
+        visits=visits,
+        **_per_customer(lines, shop),
         has_money=has_money,
         returned=np.unique(_keys(shop, shop.returns.customer, shop.returns.product)),
     )
@@ -124,14 +135,14 @@ def _kept(shop: Shop) -> Lines:
     return lines.take(~(hit & undone[at]))
 
 
-def _ordinals(lines: Lines, customers: int) -> tuple[npt.NDArray[np.int32], Ints]:
-    """Return each line's order number within its customer (from 0), and orders per customer."""
-    starts = starts_of(lines.customer, lines.basket)
+def _ordinals(lines: Lines, group: AnyArray, customers: int) -> tuple[npt.NDArray[np.int32], Ints]:
+    """Return the number of each line's group within its customer (from 0), and their counts."""
+    starts = starts_of(lines.customer, group)
     owner = lines.customer[starts]
-    orders = np.bincount(owner, minlength=customers).astype(np.int64)
+    counts = np.bincount(owner, minlength=customers).astype(np.int64)
     number = positions_within(starts_of(owner), len(owner))
     lengths = np.diff(np.append(starts, len(lines)))
-    return np.repeat(number, lengths).astype(np.int32), orders
+    return np.repeat(number, lengths).astype(np.int32), counts
 
 
 def _sums(values: Floats, starts: Ints) -> Singles:
@@ -147,7 +158,8 @@ def _pair_gaps(days: npt.NDArray[np.int32], starts: Ints) -> Singles:
     return medians.astype(np.float32)
 
 
-def _per_customer(lines: Lines, customers: int) -> dict[str, Any]:
+def _per_customer(lines: Lines, shop: Shop) -> dict[str, Any]:
+    customers = len(shop.customers)
     starts = starts_of(lines.customer)
     owner = lines.customer[starts]
     ends = np.append(starts[1:], len(lines)).astype(np.int64)
@@ -158,6 +170,7 @@ def _per_customer(lines: Lines, customers: int) -> dict[str, Any]:
     between = (np.diff(lines.customer) == 0) & (step > 0)
     priced = (lines.money > 0) & (lines.quantity > 0)
     unit = lines.money[priced].astype(np.float64) / lines.quantity[priced]
+    tier = shop.products.tier[lines.product].astype(np.float64)
     return {
         "last_day": last,
         "first_day": first,
@@ -166,4 +179,5 @@ def _per_customer(lines: Lines, customers: int) -> dict[str, Any]:
             lines.customer[1:][between], step[between].astype(np.float64), customers
         ),
         "unit_price": medians_of(lines.customer[priced], unit, customers),
+        "tier": medians_of(lines.customer[tier >= 0], tier[tier >= 0], customers),
     }

@@ -25,6 +25,7 @@ COMPONENTS = (
 """Parts of a weighted score, in the order of the engine's columns."""
 
 MODES = ("auto", "weighted", "signals")
+SIGNALS = ("chance", "formula")
 
 
 class SettingsError(ValueError):
@@ -67,27 +68,31 @@ class Slots:
     """How many places each kind gets, by the customer's number of orders.
 
     A plan holds for customers with at least ``min_orders`` orders, the highest such plan wins.
-    ``open`` places go to whichever kind has the better signal. What a kind cannot fill goes to the
-    other. ``one_per_family``: one product of each family while enough families qualify.
+    ``open`` places go to the best candidates of either kind. What a kind cannot fill goes to the
+    other.
     """
 
-    repeat: int = 2
-    explore: int = 1
-    open: int = 0
-    min_orders: int = 2
+    repeat: int = 0
+    explore: int = 0
+    open: int = 3
+    min_orders: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
     """The signals themselves.
 
-    ``repeat_*``: weights of own decayed counts (``repeat_decay`` per later basket), of what the
-    other products in the customer's baskets say (EASE), of the popularity of all time and of the
-    last ``recent_days``; each part is divided by the customer's maximum. ``due``: multiply by how
-    due the product is. ``explore_*``: weights of the scaled EASE score, of the all-time and the
-    recent popularity. Small shops (fewer customers or products than given) use shrunk cosine.
+    ``signal``: "chance" orders all candidates by one probability of purchase (`chance.py`, with
+    the coefficients of `RecoSettings.chance`); "formula" by the sums of the rules page, where
+    ``repeat_*`` weigh own decayed counts, what the other products bought say, popularity of all
+    time and of the last ``recent_days``, and ``explore_*`` the same for products never bought.
+    ``repeat_decay``: per later order day, for both. ``due``: multiply the formula's repeat signal
+    by how due the product is. ``ease_*``: how many of the most bought products are modelled, and
+    lambda. Small shops (fewer customers or products than given) use shrunk cosine instead.
+    ``candidates``: how many of each scenario are scored.
     """
 
+    signal: str = "chance"
     repeat_decay: float = 0.9
     repeat_own: float = 1.0
     repeat_ease: float = 0.0
@@ -98,7 +103,7 @@ class Model:
     explore_popularity: float = 2.0
     explore_recent: float = 0.0
     ease_products: int = 3000
-    ease_lambda: float = 1000.0
+    ease_lambda: float = 300.0
     cosine_shrink: float = 20.0
     small_customers: int = 200
     small_products: int = 50
@@ -118,12 +123,26 @@ def _weights() -> dict[str, float]:
     }  # fmt: skip
 
 
-def _multipliers() -> dict[str, float]:
+def default_multipliers() -> dict[str, float]:
+    """Return the factors of the scenarios before anything was learned."""
     return {"REBUY": 1.0, "CROSS_SELL": 1.2, "UPSELL": 1.1, "WINBACK": 0.9, "NURTURE": 1.0}
 
 
 def _plans() -> tuple[Slots, ...]:
-    return (Slots(repeat=1, explore=2, min_orders=1), Slots())
+    return (Slots(),)
+
+
+FEATURES = (
+    "one", "bought", "repeat", "age", "pop", "pop_bought", "recent", "like", "orders_bought",
+    "size_bought",
+)  # fmt: skip
+"""What the chance of a purchase is computed from; see `chance.py`."""
+
+
+def _chance() -> dict[str, float]:
+    return dict(
+        zip(FEATURES, (-2.9, 0.3, 2.1, -0.07, -0.5, 0.45, 0.6, 0.85, -0.55, -0.45), strict=True)
+    )
 
 
 def _audit() -> dict[str, float]:
@@ -152,8 +171,9 @@ class RecoSettings:
     scenario: Scenarios = field(default_factory=Scenarios)
     slots: tuple[Slots, ...] = field(default_factory=_plans)
     model: Model = field(default_factory=Model)
+    chance: Mapping[str, float] = field(default_factory=_chance)
     weights: Mapping[str, float] = field(default_factory=_weights)
-    multipliers: Mapping[str, float] = field(default_factory=_multipliers)
+    multipliers: Mapping[str, float] = field(default_factory=default_multipliers)
     segment_multipliers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     acceptance: Mapping[str, float | Mapping[str, float]] = field(default_factory=dict)
     audit: Mapping[str, float] = field(default_factory=_audit)
@@ -289,8 +309,9 @@ class _Reader:
                 return default
             return value
         if isinstance(default, str):
-            if value not in MODES:
-                self.problems.append(f'"{path}" must be one of {", ".join(MODES)}.')
+            choices = MODES if path == "mode" else SIGNALS
+            if value not in choices:
+                self.problems.append(f'"{path}" must be one of {", ".join(choices)}.')
                 return default
             return value
         return self._number(path, value, default)
@@ -301,7 +322,7 @@ class _Reader:
             self.problems.append(f'"{path}" must be a number.')
         elif whole and value != int(value):
             self.problems.append(f'"{path}" must be a whole number.')
-        elif value < 0:
+        elif value < 0 and not path.startswith("chance."):
             self.problems.append(f'"{path}" must not be below 0.')
         else:
             return int(value) if whole else float(value)
@@ -332,6 +353,8 @@ def _contradictions(settings: RecoSettings) -> list[str]:
          f'Weights are {", ".join(sorted(known_weights))}.'),
         (not (set(settings.multipliers) | set(settings.segment_multipliers)) - set(SCENARIOS),
          f'Multipliers are for {", ".join(SCENARIOS)}.'),
+        (not set(settings.chance) - set(FEATURES),
+         f'The chance is computed from {", ".join(FEATURES)}.'),
         (all(isinstance(cells, Mapping) for cells in settings.segment_multipliers.values()),
          '"segment_multipliers" must hold segments and their numbers.'),
         (all(1 <= plan.repeat + plan.explore + plan.open <= 10 for plan in settings.slots),

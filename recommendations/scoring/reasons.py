@@ -1,0 +1,207 @@
+"""The reasons of each recommendation as JSON: parts, weights, points, proof, what was missing.
+
+Shape: scenario, slot, mode, components {name: value 0…1, weight, points, evidence}, missing
+[names], penalties {recency: value, weight, points below 0, evidence}, model {name, signal,
+strength, because_of [up to three: product id, contribution, order line ids, customers who bought
+both]}, eligibility, rank_change, config_hash. The points of components and penalties add up to the
+score, as long as it is within 0 and 100. Components of weight 0 are there to be read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from recommendations.scoring import evidence
+from recommendations.scoring.arrays import Floats, Ints
+from recommendations.scoring.candidates import Candidates
+from recommendations.scoring.due import due
+from recommendations.scoring.knowledge import Block, Knowledge
+from recommendations.scoring.score import MODEL, Scores, weights_of
+from recommendations.scoring.settings import COMPONENTS, SCENARIOS
+from recommendations.scoring.shop import AXES
+from recommendations.scoring.tastes import Tastes
+
+_encode = msgspec.json.Encoder().encode
+
+
+def reasons_of(
+    known: Knowledge,
+    block: Block,
+    tastes: Tastes,
+    found: Candidates,
+    scores: Scores,
+    *,
+    mode: str,
+    rank_change: Ints,
+) -> list[bytes]:
+    """Return one JSON object for each of the chosen candidates."""
+    columns = (
+        _components(known, block, tastes, found, scores),
+        _missing(known, found, scores, mode),
+        _penalties(known, found, scores),
+        _models(known, block, found),
+        _eligibility(known, block, found),
+        found.scenario.tolist(),
+        found.explore.tolist(),
+        rank_change.tolist(),
+    )
+    settings_hash = known.settings.hash
+    return [
+        _encode(
+            {
+                "scenario": SCENARIOS[scenario],
+                "slot": "explore" if explore else "repeat",
+                "mode": mode,
+                "components": components,
+                "missing": missing,
+                "penalties": penalties,
+                "model": model,
+                "eligibility": eligibility,
+                "rank_change": change,
+                "config_hash": settings_hash,
+            }
+        )
+        for components, missing, penalties, model, eligibility, scenario, explore, change in zip(
+            *columns, strict=True
+        )
+    ]
+
+
+def _components(
+    known: Knowledge, block: Block, tastes: Tastes, found: Candidates, scores: Scores
+) -> list[dict[str, Any]]:
+    points = _points(scores)
+    result: list[dict[str, Any]] = [{} for _ in range(len(found))]
+    for place, name in enumerate(COMPONENTS):
+        weights = scores.weights[place]
+        if not weights.any():
+            continue
+        proof = _proof(known, block, tastes, found, name)
+        columns = (result, _rounded(scores.values[place], 3), weights.tolist(), proof)
+        explore = found.explore.tolist()
+        for each, value, weight, shown, worth, new in zip(
+            *columns, _rounded(points[place], 2), explore, strict=True
+        ):
+            if weight:
+                label = ("explore" if new else "repeat") if place == MODEL else name
+                each[label] = {
+                    "value": value, "weight": weight, "points": worth, "evidence": shown,
+                }  # fmt: skip
+    _add_due(known, found, result)
+    return result
+
+
+def _points(scores: Scores) -> Floats:
+    """Return what each component adds to the score."""
+    below = np.maximum(scores.weights.sum(axis=0), 1e-12)
+    points = 100.0 * scores.multiplier * scores.weights * np.nan_to_num(scores.values) / below
+    return np.asarray(points, np.float64)
+
+
+def _proof(
+    known: Knowledge, block: Block, tastes: Tastes, found: Candidates, name: str
+) -> evidence.Evidence:
+    if name == "model":
+        return [
+            before or new
+            for before, new in zip(
+                evidence.bought_before(known, found), _heard(known, found), strict=True
+            )
+        ]
+    if name in ("family", "attr1", "attr2"):
+        return evidence.shares(known, block, found, name, getattr(tastes, name))
+    if name == "taste":
+        return evidence.aromas(known, tastes, found, AXES)
+    makers = {"budget": evidence.prices, "tier": evidence.tiers}
+    if name in makers:
+        return makers[name](known, block, found)
+    if name == "popularity":
+        return evidence.popularity(known, found)
+    return [{} for _ in range(len(found))]
+
+
+def _heard(known: Knowledge, found: Candidates) -> evidence.Evidence:
+    """Return what the bought products say together, and how many customers bought this one."""
+    buyers = known.catalogue.buyers[found.product].tolist()
+    said = _rounded(found.said, 4)
+    return [{"share": each, "buyers": count} for each, count in zip(said, buyers, strict=True)]
+
+
+def _add_due(known: Knowledge, found: Candidates, result: list[dict[str, Any]]) -> None:
+    """Show how due a product is, with weight 0: the signal itself may or may not contain it."""
+    for each, shown in zip(result, evidence.intervals(known, found), strict=True):
+        if shown:
+            value = float(due(np.array([shown["days"]]), np.array([shown["gap"]]))[0])
+            each["due"] = {
+                "value": round(value, 3),
+                "weight": 0.0,
+                "points": 0.0,
+                "evidence": shown,
+            }
+
+
+def _missing(known: Knowledge, found: Candidates, scores: Scores, mode: str) -> list[list[str]]:
+    if mode == "signals":
+        return [[] for _ in range(len(found))]
+    lacking = np.isnan(scores.values) & (weights_of(known, found) > 0)
+    result: list[list[str]] = [[] for _ in range(len(found))]
+    for place, item in zip(*(axis.tolist() for axis in np.nonzero(lacking)), strict=True):
+        result[item].append(COMPONENTS[place])
+    return result
+
+
+def _penalties(known: Knowledge, found: Candidates, scores: Scores) -> list[dict[str, Any]]:
+    result: list[dict[str, Any]] = [{} for _ in range(len(found))]
+    weight = known.settings.weights.get("recency_penalty", 0.0)
+    below = np.maximum(scores.weights.sum(axis=0), 1e-12)
+    points = -100.0 * scores.multiplier * weight * scores.penalty / below
+    for item in np.flatnonzero((scores.penalty > 0) & (weight > 0)).tolist():
+        last = int(known.history.pair_last[found.pair[item]])
+        result[item]["recency"] = {
+            "value": round(float(scores.penalty[item]), 3),
+            "weight": weight,
+            "points": round(float(points[item]), 2),
+            "evidence": {"days": known.shop.as_of - last},
+        }
+    return result
+
+
+def _models(known: Knowledge, block: Block, found: Candidates) -> list[dict[str, Any]]:
+    named = known.similarity.name
+    signal = known.settings.model.signal
+    because = evidence.because_of(known, block, found)
+    columns = zip(_rounded(found.signal, 4), found.pair.tolist(), because, strict=True)
+    return [
+        {
+            "name": "repeat" if pair >= 0 else named if proof else "popularity",
+            "signal": signal,
+            "strength": strength,
+            "because_of": proof,
+        }
+        for strength, pair, proof in columns
+    ]
+
+
+def _eligibility(known: Knowledge, block: Block, found: Candidates) -> list[dict[str, Any]]:
+    shop, history = known.shop, known.history
+    contact = shop.customers.days_since_contact[block.rows[found.who]].tolist()
+    derived = known.catalogue.price_derived[found.product].tolist()
+    last = history.pair_last[found.pair].tolist() if len(history) else [0] * len(found)
+    recent, window = known.settings.recent_purchase_exclusion_days, shop.silence_window_days
+    return [
+        {
+            "days_since_contact": int(days) if days == days else None,
+            "silence_window": window,
+            "recent_purchase_days": recent,
+            "last_bought": evidence.iso(day) if pair >= 0 else None,
+            "price_derived": paid,
+        }
+        for days, paid, day, pair in zip(contact, derived, last, found.pair.tolist(), strict=True)
+    ]
+
+
+def _rounded(values: Floats, places: int) -> list[float]:
+    return [float(each) for each in np.round(values, places).tolist()]
