@@ -13,16 +13,14 @@ base analysis, International Journal of Research in Marketing 24(3).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import scipy
 
-from analytics.scoring.clv_histories import FloatArray, Histories, thinned
+from analytics.scoring.clv_histories import FloatArray, Histories, IntArray, thinned
+from analytics.scoring.clv_likelihood import Kind, log_likelihood, nbd_log_likelihood
 from analytics.scoring.clv_quadrature import beta_nodes
 from analytics.scoring.clv_search import Found, search
-
-Kind = Literal["bg", "mbg"]
 
 ALWAYS_ALIVE = 0.99
 """A customer above this P(alive) counts as certainly active in the check for a degenerate fit."""
@@ -103,17 +101,23 @@ def expected(kind: Kind, params: FloatArray, h: Histories, weeks: float) -> Floa
     """
     r, alpha, a, b = params
     small, group = h.grouped()
-    given_alive = np.empty(len(small))
-    chances = _chances(kind, small)
+    different, kept = _counts_and_ages(small)
+    given_alive = np.empty(len(different))
+    chances = _chances(kind, different)
     for n in np.unique(chances):
         points, weights = beta_nodes(float(a), float(b + n))
         same = np.flatnonzero(chances == n)
         for part in np.array_split(same, len(same) // _AT_ONCE + 1):
-            power, horizon = r + small.x[part], weeks / (alpha + small.T[part])
+            power, horizon = r + different.x[part], weeks / (alpha + different.T[part])
             bought = -np.expm1(-power[:, None] * np.log1p(np.outer(horizon, points)))
             given_alive[part] = (bought / points) @ weights
-    orders: FloatArray = (p_alive(kind, params, small) * given_alive)[group]
+    orders: FloatArray = (p_alive(kind, params, small) * given_alive[kept])[group]
     return orders
+
+
+def _counts_and_ages(h: Histories) -> tuple[Histories, IntArray]:
+    """Return each different (x, T) once, and the place of every entry: what comes if active."""
+    return Histories(h.x, np.zeros(len(h)), h.T, h.m).grouped()
 
 
 def fit_bg(h: Histories, *, near: Fit | None = None) -> Fit:
@@ -127,47 +131,6 @@ def fit_bg(h: Histories, *, near: Fit | None = None) -> Fit:
 def fit_mbg(h: Histories, *, near: Fit | None = None) -> Fit:
     """Fit MBG/NBD, the default: it can say that a one-time buyer has left. ``near``: as above."""
     return _fit("mbg", "MBG/NBD", h, near)
-
-
-def log_likelihood(kind: Kind, params: FloatArray, h: Histories) -> tuple[float, FloatArray]:
-    """Return the weighted log-likelihood and its gradient by the natural parameters."""
-    r, alpha, a, b = params
-    n, w = _chances(kind, h), h.weight()
-    log_odds = _log_odds_left(kind, params, h)
-    left = scipy.special.expit(log_odds)
-    to_now, to_last = alpha + h.T, alpha + h.t_x
-    log_ratio = np.log(to_now) - np.log(to_last)
-    # The slow functions depend on the count alone: once for each different count.
-    counts = np.arange(n.max() + 1)
-    at = n.astype(np.int64)
-    of_x = counts - (1 if kind == "mbg" else 0)
-    of_x[0] = max(of_x[0], 0)
-    value = (scipy.special.gammaln(r + of_x) - scipy.special.gammaln(r) + r * np.log(alpha))[at]
-    value += -(r + h.x) * np.log(to_now) + np.logaddexp(0.0, log_odds)
-    value += (scipy.special.gammaln(b + counts) - scipy.special.gammaln(a + b + counts))[at]
-    value += scipy.special.gammaln(a + b) - scipy.special.gammaln(b)
-    psi_sum = (scipy.special.psi(a + b) - scipy.special.psi(a + b + counts))[at]
-    by_r = (scipy.special.psi(r + of_x) - scipy.special.psi(r) + np.log(alpha))[at]
-    by_r += left * log_ratio - np.log(to_now)
-    by_alpha = r / alpha - (r + h.x) * (1 / to_now - left * (1 / to_now - 1 / to_last))
-    by_a = psi_sum + left / a
-    by_b = (
-        psi_sum
-        + (scipy.special.psi(b + counts) - scipy.special.psi(b))[at]
-        - left / _at_least_b(b, n)
-    )
-    return float(w @ value), np.array([w @ by_r, w @ by_alpha, w @ by_a, w @ by_b])
-
-
-def nbd_log_likelihood(params: FloatArray, h: Histories) -> tuple[float, FloatArray]:
-    """Return the same for a model in which nobody ever leaves (parameters r, alpha)."""
-    r, alpha = params
-    w, to_now = h.weight(), alpha + h.T
-    value = scipy.special.gammaln(r + h.x) - scipy.special.gammaln(r) + r * np.log(alpha)
-    value = value - (r + h.x) * np.log(to_now)
-    by_r = scipy.special.psi(r + h.x) - scipy.special.psi(r) + np.log(alpha) - np.log(to_now)
-    by_alpha = r / alpha - (r + h.x) / to_now
-    return float(w @ value), np.array([w @ by_r, w @ by_alpha])
 
 
 def _chances(kind: Kind, h: Histories) -> FloatArray:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 import scipy
 
-from analytics.scoring.clv_bg import Kind
 from analytics.scoring.clv_histories import FloatArray
+from analytics.scoring.clv_likelihood import Kind
 from analytics.scoring.clv_logistic import fit_logistic
 from analytics.scoring.clv_past import Past, Window
 from analytics.scoring.clv_snapshot import Snapshot

@@ -16,6 +16,11 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 _DAY = 1 / 7
+_SAME = 1e-9
+"""Weeks by which a whole number of days may be off, as a float."""
+
+_PLACES = 1 << 20
+"""Counts and days below this fit into one 64-bit number together."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -93,7 +98,7 @@ class Histories:
         return _grouped[self]
 
     def _group(self) -> tuple[Histories, IntArray]:
-        order = np.lexsort((self.T, self.t_x, self.x))
+        order = self._order()
         columns = [column[order] for column in (self.x, self.t_x, self.T)]
         first = np.ones(len(order), dtype=bool)
         first[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
@@ -103,6 +108,16 @@ class Histories:
         x, t_x, age = (column[first] for column in columns)
         weights = np.bincount(group, weights=self.weight(), minlength=len(x))
         return Histories(x, t_x, age, np.full(len(x), np.nan), weights.astype(np.float64)), group
+
+    def _order(self) -> IntArray:
+        """Return the places sorted by x, then t_x, then T; whole days are sorted as one number."""
+        last, age = np.rint(self.t_x / _DAY), np.rint(self.T / _DAY)
+        whole = np.abs(last * _DAY - self.t_x).max(initial=0.0) < _SAME
+        whole &= np.abs(age * _DAY - self.T).max(initial=0.0) < _SAME
+        if not whole or max(self.x.max(initial=0), age.max(initial=0)) >= _PLACES:
+            return np.lexsort((self.T, self.t_x, self.x))
+        key = (self.x * _PLACES + last).astype(np.int64) * _PLACES + age.astype(np.int64)
+        return np.argsort(key)
 
 
 _grouped: WeakKeyDictionary[Histories, tuple[Histories, IntArray]] = WeakKeyDictionary()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analytics.scoring.clv_bg import Fit, Kind, fit_bg, fit_mbg
+from analytics.scoring.clv_bg import Fit, fit_bg, fit_mbg
 from analytics.scoring.clv_histories import FloatArray, Histories
 from analytics.scoring.clv_ledger import Ledger
 from analytics.scoring.clv_levels import Share, expected_rate
+from analytics.scoring.clv_likelihood import Kind
 from analytics.scoring.clv_snapshot import Snapshot, snapshot
 
 STRIDE = 30

@@ -10,11 +10,12 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from analytics.scoring.clv_backtest import BackTest, back_test, predict
-from analytics.scoring.clv_bg import Fit, Kind
+from analytics.scoring.clv_bg import Fit
 from analytics.scoring.clv_candidates import LABELS, NotUsableError
 from analytics.scoring.clv_guard import Guard, guard_rails
 from analytics.scoring.clv_histories import FloatArray
 from analytics.scoring.clv_ledger import Ledger
+from analytics.scoring.clv_likelihood import Kind
 from analytics.scoring.clv_money import DAYS as MONEY_DAYS
 from analytics.scoring.clv_money import WEEKS, MoneyTest, buying_model, money_test, value_model
 from analytics.scoring.clv_past import Archive

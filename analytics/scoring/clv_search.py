@@ -19,6 +19,9 @@ PENALTY = 1e-3
 _ROUGH = 1e-8
 """Precision of a coarse search: its answer is only where the fine one begins."""
 
+_SETTLED = 1e-6
+"""Slope, in steps of one unit of the part's log-likelihood, at which a search has settled."""
+
 Likelihood = Callable[[FloatArray], tuple[float, FloatArray]]
 """Takes the parameters; returns the log-likelihood and its gradient by them."""
 
@@ -42,16 +45,20 @@ def search(
 ) -> Found:
     """Return the best of one L-BFGS-B search from each start, over the logarithms.
 
-    ``coarse``: the likelihood of a part of large data; it chooses the one start for all of them.
+    ``coarse``: the likelihood of a part of large data; it chooses the one start for all of them,
+    and its curvature there tells how far to step, so that few looks at all of the data are needed.
 
     >>> peak = lambda p: (-float((p[0] - 3) ** 2), np.array([-2 * (p[0] - 3)]))
     >>> found = search(peak, ["p"], [[1.], [10.]])
     >>> round(found.params["p"], 4), found.converged, found.bound_hits
     (3.0, True, ())
     """
-    if coarse is not None and len(starts) > 1:
-        starts = [np.exp(_best(coarse, starts, PENALTY, precision=_ROUGH)[0]).tolist()]
-    best, converged = _best(likelihood, starts, 0.0)
+    settled = None
+    if coarse is not None:
+        logs, _ = _best(coarse, starts, PENALTY, precision=_ROUGH)
+        starts = [np.exp(logs).tolist()]
+        settled = _from_nearby(likelihood, coarse, logs)
+    best, converged = settled or _best(likelihood, starts, 0.0)
     hits = tuple(name for name, at in zip(names, best, strict=True) if abs(at) > BOUND - 1e-6)
     if hits:
         best, converged = _best(likelihood, starts, PENALTY)
@@ -59,6 +66,48 @@ def search(
     value, _ = likelihood(params)
     by_name = {name: float(value) for name, value in zip(names, params, strict=True)}
     return Found(by_name, value, converged, hits)
+
+
+def _from_nearby(
+    likelihood: Likelihood, coarse: Likelihood, logs: FloatArray
+) -> tuple[FloatArray, bool] | None:
+    """Return the best logarithms near those of a part of the data; None where it goes too far.
+
+    In coordinates in which the part is as curved in every direction, all of the data nearly are.
+    """
+    curvature = _curvature(coarse, logs)
+    if not np.isfinite(curvature).all() or np.abs(logs).max() > BOUND - 1:
+        return None
+    sizes, directions = np.linalg.eigh(curvature)
+    if sizes.min() <= 0:
+        return None
+    step = directions / np.sqrt(sizes)
+    scale = max(abs(likelihood(np.exp(logs))[0]), 1.0) / max(abs(coarse(np.exp(logs))[0]), 1.0)
+
+    def cost(place: FloatArray) -> tuple[float, FloatArray]:
+        at = logs + step @ place
+        params = np.exp(np.clip(at, -BOUND, BOUND))
+        value, gradient = likelihood(params)
+        return -value / scale, -(step.T @ (gradient * params)) / scale
+
+    result = scipy.optimize.minimize(
+        cost, np.zeros(len(logs)), jac=True, method="BFGS", options={"gtol": _SETTLED}
+    )
+    found = logs + step @ result.x
+    steady = float(np.abs(result.jac).max()) < _SETTLED * 100
+    return (found, True) if steady and np.abs(found).max() < BOUND - 1 else None
+
+
+def _curvature(likelihood: Likelihood, logs: FloatArray, *, width: float = 1e-4) -> FloatArray:
+    """Return the second derivatives of the cost by the logarithms, from its gradients."""
+    rows = []
+    for place in np.eye(len(logs)) * width:
+        ends = [np.exp(logs + place), np.exp(logs - place)]
+        up, down = (-likelihood(params)[1] * params for params in ends)
+        rows.append((up - down) / (2 * width))
+    found = np.array(rows)
+    symmetric: FloatArray = (found + found.T) / 2
+    return symmetric
 
 
 def _best(
