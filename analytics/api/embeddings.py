@@ -9,6 +9,10 @@ from rest_framework.response import Response
 from analytics.models import CustomerEmbedding, EmbeddingModel
 from analytics.selectors.similar import MOST, similar_customers, similar_products
 from analytics.services.embedding_external import set_embedding, standing
+from analytics.services.embedding_external_products import (
+    product_standing,
+    set_product_embedding,
+)
 from crm_project.common.api.pagination import CursorPagination, whole_number
 from crm_project.common.api.serializers import Sparse, StrictFields
 from crm_project.common.api.views import CrmViewSet, ListMixin
@@ -78,6 +82,13 @@ class VectorSerializer(StrictFields):
     )
 
 
+class ProductStandingSerializer(StandingSerializer):
+    """The text of a product to embed, and what has become of it."""
+
+    customer = None  # type: ignore[assignment] # not inherited
+    product = serializers.CharField(source="product.key", help_text="The product's key.")
+
+
 class CommonTermSerializer(serializers.Serializer[Any]):
     """What both have in common."""
 
@@ -139,6 +150,13 @@ def _customer(code: str) -> Customer:
     if customer is None:
         raise Http404
     return customer
+
+
+def _product(key: str) -> Product:
+    product = None if "\x00" in key else Product.objects.filter(key=key).first()
+    if product is None:
+        raise Http404
+    return product
 
 
 _K = OpenApiParameter("k", {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_K},
@@ -221,24 +239,49 @@ def _most_2_31(number: int) -> int:
 
 @extend_schema(tags=["embeddings"])
 class ProductSimilarViewSet(CrmViewSet):
-    """Products by what they are like."""
+    """Products by what they are like, and their vectors where another system makes them."""
 
+    http_method_names = ["get", "head", "put"]
     queryset = Product.objects.all()
     serializer_class = SimilarProductsSerializer
     filter_backends: list[Any] = []
     pagination_class = None
     extra_parameters = {"similar": ("k",)}
-    actions_in_conflict = ("similar",)
-    required_scopes = {"similar": "embeddings:read"}
-    staff_permissions = {"similar": "analytics.view_productembedding"}
+    actions_in_conflict = ("similar", "retrieve")
+    required_scopes = {
+        "retrieve": "embeddings:read",
+        "update": "embeddings:write",
+        "similar": "embeddings:read",
+    }
+    staff_permissions = {
+        "retrieve": "analytics.view_productembedding",
+        "update": "analytics.change_productembedding",
+        "similar": "analytics.view_productembedding",
+    }
+
+    @extend_schema(
+        summary="Read the text to embed for a product", responses=ProductStandingSerializer
+    )
+    def retrieve(self, request: Request, key: str) -> Response:
+        """Charges have none: 409."""
+        return Response(ProductStandingSerializer(product_standing(product=_product(key))).data)
+
+    @extend_schema(
+        summary="Send a product's vector",
+        request=VectorSerializer,
+        responses=ProductStandingSerializer,
+    )
+    def update(self, request: Request, key: str) -> Response:
+        """Only where the vectors come from another system (provider external); else 409."""
+        values = self.checked(VectorSerializer(data=request.data))
+        found = set_product_embedding(product=_product(key), **values)
+        return Response(ProductStandingSerializer(found).data)
 
     @extend_schema(
         summary="Find similar products", responses=SimilarProductsSerializer, parameters=[_K]
     )
     def similar(self, request: Request, key: str) -> Response:
-        product = None if "\x00" in key else Product.objects.filter(key=key).first()
-        if product is None:
-            raise Http404
+        product = _product(key)
         found = similar_products(
             product_id=product.pk, k=whole_number(request, "k", DEFAULT_K, minimum=1)
         )

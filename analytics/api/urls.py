@@ -54,10 +54,12 @@ router.register(
 router.register("embedding-models", EmbeddingModelViewSet, basename="embedding-model")
 _EMBEDDING = CustomerEmbeddingViewSet.as_view({"get": "retrieve", "put": "update"})
 _SIMILAR = CustomerEmbeddingViewSet.as_view({"get": "similar"})
+_PRODUCT_EMBEDDING = ProductSimilarViewSet.as_view({"get": "retrieve", "put": "update"})
 _SIMILAR_PRODUCTS = ProductSimilarViewSet.as_view({"get": "similar"})
 embeddings = [
     re_path(r"^customers/(?P<code>[^/]+)/embedding/?$", _EMBEDDING, name="customer-embedding"),
     re_path(r"^customers/(?P<code>[^/]+)/similar/?$", _SIMILAR, name="customer-similar"),
+    re_path(r"^products/(?P<key>[^/]+)/embedding/?$", _PRODUCT_EMBEDDING, name="product-embedding"),
     re_path(r"^products/(?P<key>[^/]+)/similar/?$", _SIMILAR_PRODUCTS, name="product-similar"),
 ]
 urlpatterns = [*embeddings, *receiving.urlpatterns, *router.urls]

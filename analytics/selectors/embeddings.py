@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from analytics.embeddings.base import Vectors
 from analytics.embeddings.local import LocalProvider
 from analytics.embeddings.rows import unpacked_rows
-from analytics.models import CustomerEmbedding, EmbeddingModel
+from analytics.models import CustomerEmbedding, EmbeddingModel, ProductEmbedding
 from analytics.selectors.embedding_texts import all_texts, texts_of
 from crm_project.common.exceptions import NotReadyError
 from customers.models import Customer
+from orders.models import Product
 
 WAITING = (CustomerEmbedding.Status.PENDING, CustomerEmbedding.Status.STALE)
 
@@ -78,6 +79,20 @@ def customers_with_status(rows: QuerySet[Customer], status: str) -> QuerySet[Cus
     return kept.filter(pk__in=waiting.union(unseen, all=True)).exclude(
         pk__in=embedded.values("customer_id")
     )
+
+
+def products_with_status(rows: QuerySet[Product], status: str) -> QuerySet[Product]:
+    """Keep the articles whose embedding has this status in the model that is being filled.
+
+    ``pending`` is what waits to be embedded, those never looked at included. Charges are left out.
+    """
+    kept = rows.filter(kind=Product.Kind.PRODUCT)
+    model = target_model()
+    if status != ProductEmbedding.Status.PENDING:
+        known = ProductEmbedding.objects.filter(model=model, status=status)
+        return kept.filter(pk__in=known.values("product_id")) if model else rows.none()
+    settled = ProductEmbedding.objects.filter(model=model).exclude(status__in=WAITING)
+    return kept.exclude(pk__in=settled.values("product_id")) if model else kept
 
 
 class TasteVectors(NamedTuple):

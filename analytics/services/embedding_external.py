@@ -4,11 +4,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar
 
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
-from analytics.models import CustomerEmbedding, EmbeddingModel
+from analytics.models import CustomerEmbedding, EmbeddingModel, ProductEmbedding
 from analytics.scoring.profile_text import ProfileText
 from analytics.selectors.embedding_texts import texts_of
 from analytics.selectors.embeddings import target_model
@@ -103,18 +104,19 @@ def set_embedding(
         raise NotReadyError("There is no such customer.")
     if customer.status != Customer.Status.ACTIVE or customer.is_test:
         raise ConflictError("Test, merged and deleted customers are not embedded.")
-    chosen = _chosen(model)
+    chosen = chosen_model(model)
     numbers = unit(vector, dimension=chosen.dimension)
     text = texts_of([customer.pk])[customer.pk]
     fresh = not text_sha256 or text_sha256 == text.sha256
-    try:
-        row = _stored(customer, chosen, numbers, text if fresh else None, sent=text_sha256)
-    except OperationalError as error:
-        raise ConflictError("The index is being built; try again in a few minutes.") from error
+    row = store_vector(
+        CustomerEmbedding, {"customer": customer}, chosen, numbers,
+        text if fresh else None, sent=text_sha256,
+    )  # fmt: skip
     return _standing(customer, chosen, text, row)
 
 
-def _chosen(model: int | None) -> EmbeddingModel:
+def chosen_model(model: int | None) -> EmbeddingModel:
+    """Return the model that takes vectors from elsewhere. Raises as ``set_embedding`` does."""
     if model is None:
         found = target_model()
     else:
@@ -145,21 +147,45 @@ def unit(vector: Sequence[float], *, dimension: int) -> list[float]:
     return [one / length for one in numbers]
 
 
-def _stored(
-    customer: Customer,
+E = TypeVar("E", CustomerEmbedding, ProductEmbedding)
+
+
+def store_vector(
+    table: type[E],
+    owner: dict[str, Any],
     model: EmbeddingModel,
     numbers: Sequence[float],
     text: ProfileText | None,
     *,
     sent: str,
-) -> CustomerEmbedding:
+) -> E:
+    """Write the vector of a customer or a product; without a text it counts as stale.
+
+    Raises:
+        ConflictError: the index is being built.
+    """
+    try:
+        return _stored(table, owner, model, numbers, text, sent=sent)
+    except OperationalError as error:
+        raise ConflictError("The index is being built; try again in a few minutes.") from error
+
+
+def _stored(
+    table: type[E],
+    owner: dict[str, Any],
+    model: EmbeddingModel,
+    numbers: Sequence[float],
+    text: ProfileText | None,
+    *,
+    sent: str,
+) -> E:
     done, stale = CustomerEmbedding.Status.DONE, CustomerEmbedding.Status.STALE
     with transaction.atomic():
         with connection.cursor() as cursor:
             # An index is built for minutes; a sender should not wait so long.
             cursor.execute("set local lock_timeout to '5s'")
-        row, _ = CustomerEmbedding.objects.update_or_create(
-            customer=customer,
+        row, _ = table._default_manager.update_or_create(
+            **owner,
             model=model,
             defaults={
                 "status": done if text else stale,

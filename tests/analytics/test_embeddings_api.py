@@ -10,6 +10,7 @@ from analytics.services.embeddings import embed_customers
 from analytics.services.profiles import refresh_profiles
 from analytics.services.rfm import score_rfm
 from customers.models import Customer
+from orders.models import Product
 from tests.analytics.embedding_support import embedded_shop, wine_shop
 from tests.analytics.profile_support import buy, goods
 from tests.api import errors
@@ -289,6 +290,53 @@ class TestWorkflow:
         assert put(reader, "R0", vector=[1]).status_code == 403
         assert api.with_scopes("customers:read").get("customers/R0/similar").status_code == 403
         assert reader.get("embedding-models").status_code == 200
+
+
+class TestProducts:
+    def test_a_workflow_sends_the_vectors_of_products_too(self, api, outside):
+        wine_shop(1)
+        goods(post={"kind": "charge"})
+        embed_customers()
+        asked = {"embedding_status": "pending"}
+
+        keys = [one["key"] for one in api.get("products", asked).json()["results"]]
+        for place, key in enumerate(keys):
+            text = api.get(f"products/{key}/embedding").json()
+            body = {"vector": [1 + place, 2, 3, 4], "text_sha256": text["text_sha256"]}
+            sent = api.call("put", f"products/{key}/embedding", body)
+            assert (sent.status_code, sent.json()["status"]) == (200, "done")
+            assert (sent.json()["product"], key in text["text"]) == (key, True)
+
+        assert keys == ["gin", "port", "red", "white"]
+        assert api.get("products", asked).json()["results"] == []
+        assert len(api.get("products", {"embedding_status": "done"}).json()["results"]) == 4
+        Product.objects.filter(key="red").update(family="Rosé")
+        assert api.get("products/red/embedding").json()["status"] == "stale"
+        old = api.call("put", "products/red/embedding", {**body, "text_sha256": "0" * 64})
+        assert old.json()["status"] == "stale"
+
+    def test_what_makes_no_sense_is_refused(self, api, outside):
+        wine_shop(1)
+        goods(post={"kind": "charge"})
+        embed_customers()
+        reader = api.with_scopes("embeddings:read")
+
+        def put_product(key, vector, who=api):
+            return who.call("put", f"products/{key}/embedding", {"vector": vector}).status_code
+
+        assert put_product("red", [1, 2, 3]) == 400
+        assert put_product("red", [0, 0, 0, 0]) == 400
+        assert put_product("none", [1, 2, 3, 4]) == 404
+        assert put_product("post", [1, 2, 3, 4]) == 409
+        assert api.get("products/post/embedding").status_code == 409
+        assert put_product("red", [1, 2, 3, 4], reader) == 403
+
+    def test_vectors_made_here_are_not_sent(self, api):
+        embedded_shop(1)
+
+        sent = api.call("put", "products/red/embedding", {"vector": [1.0] * 128})
+
+        assert (sent.status_code, "external" in sent.json()["detail"]) == (409, True)
 
 
 class TestStatusFilter:

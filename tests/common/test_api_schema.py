@@ -91,6 +91,7 @@ def test_every_route_is_described(description):
         *("import-cancel", "import-commit", "import-errors", "product-list", "product-detail"),
         *("order-list", "order-detail", "rfm-run-list", "rfm-list", "rfm-detail"),
         *("import-again", "product-alias-list", "product-alias-detail", "catalogue-derive"),
+        "product-embedding",
         *(f"label-suggestion-{name}" for name in ("list", "detail", "accept", "reject")),
         *(f"label-suggestion-{name}" for name in ("reopen", "decide", "suggest")),
         *("signal-list", "signal-detail", "signal-stats", "queue-stats", "receipt-detail"),
