@@ -19,7 +19,7 @@ POWER = 0.8
 DRAWS = 2_000
 SEED = 5_041
 BLOCK = 2_000_000
-"""So many drawn customers are held in memory at once."""
+"""So many counts (resamples times buyers) are held in memory at once."""
 
 Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
 
@@ -145,13 +145,13 @@ def resampled_means(sample: Sample, generator: np.random.Generator, draws: int) 
     if not buyers:
         return means
     sizes = generator.binomial(sample.customers, buyers / sample.customers, size=draws)
-    step = max(1, BLOCK // max(1, int(sizes.max())))
+    step = max(1, BLOCK // buyers)
     for first in range(0, draws, step):
         block = sizes[first : first + step]
-        chosen = sample.rows[generator.integers(0, buyers, size=int(block.sum()))]
-        running = np.vstack([np.zeros((1, columns)), np.cumsum(chosen, axis=0)])
-        ends = np.cumsum(block)
-        means[first : first + step] = running[ends] - running[ends - block]
+        chosen = generator.integers(0, buyers, size=int(block.sum()))
+        chosen += np.repeat(np.arange(len(block)) * buyers, block)
+        times = np.bincount(chosen, minlength=len(block) * buyers).reshape(len(block), buyers)
+        means[first : first + step] = times.astype(np.float64) @ sample.rows
     return means / sample.customers
 
 
