@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.urls import re_path
 
 from crm_project.common.api.routers import CrmRouter
@@ -7,7 +9,7 @@ router = CrmRouter()
 _CUSTOMER = r"^recommendations/(?P<customer>[^/]+)"
 
 
-def _to(action: str, method: str = "get") -> object:
+def _to(action: str, method: str = "get") -> Any:
     return RecommendationViewSet.as_view({method: action})
 
 
