@@ -146,6 +146,18 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     active=_at("recommendations_recorun"),
                 ),
                 _list(
+                    "Recommended products",
+                    "redeem",
+                    "recommendations.recoitem",
+                    active=_at("recommendations_recoitem"),
+                ),
+                _page(
+                    "Why not?",
+                    "help",
+                    "recommendations_why_not",
+                    "recommendations.view_recoitem",
+                ),
+                _list(
                     "Settings",
                     "tune",
                     "recommendations.recoconfig",

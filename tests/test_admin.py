@@ -42,6 +42,7 @@ PAGES = [
     "admin:analytics_grid",
     "admin:analytics_segment_map",
     "admin:analytics_signal_queue",
+    "admin:recommendations_why_not",
     "admin:common_freshness",
     "admin:analytics_glossary",
 ]
@@ -129,7 +130,7 @@ def test_every_page_of_its_own_opens_with_and_without_rows(admin_client, name):
     assert_safe(admin_client.get(reverse(name)))
 
 
-@pytest.mark.parametrize("name", PAGES[1:6])
+@pytest.mark.parametrize("name", PAGES[1:7])
 def test_pages_of_their_own_need_a_permission(client, staff_user, name):
     client.force_login(staff_user)
 

@@ -27,6 +27,7 @@ IN_SHORT = 2
 """How many components make the short sentence."""
 _MODEL = "model"
 _NEW = "explore"
+_DUE = "due"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +191,8 @@ def _penalties(stored: dict[str, Any], labels: Mapping[int, str]) -> tuple[Part,
 def _short(parts: Sequence[Part], scenario: str) -> str:
     """Return the two strongest components as a sentence; the scenario where none says anything."""
     said = [part.words for part in parts if part.words and (part.points or 0.0) > 0]
+    # Shown without points where the signal does not hold it: better than nothing to say.
+    said += [part.words for part in parts if part.words and part.name == _DUE and not part.points]
     return shown.sentence(said[:IN_SHORT] or [named(SCENARIOS, scenario)])
 
 

@@ -82,8 +82,8 @@ def shop(**run):
                             "scenario": "NURTURE", "score": 20}),
         ],
         exclusions=[
-            (eve, "offer", "NO_ACTION", {"scenarios": [
-                {"scenario": "NURTURE", "code": "NO_PREFERENCE"}]}),
+            (eve, "offer", "NO_ACTION", {"codes": ["NO_HISTORY"], "evidence": {
+                "orders": 0, "scenarios": [{"scenario": "NURTURE", "code": "NO_PREFERENCE"}]}}),
             (bob, "contact", "SILENCE", {
                 "codes": ["SILENCE"],
                 "evidence": {"days_since_contact": 12, "silence_window": 135}}),

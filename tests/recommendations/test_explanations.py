@@ -187,15 +187,24 @@ def test_refusals_are_sentences_in_every_language_also_without_details():
         assert refusals(
             "NO_ACTION",
             {
-                "scenarios": [
-                    {"scenario": "UPSELL", "code": "FEW_ORDERS", "orders": 1, "needs": 2},
-                    {"scenario": "WINBACK", "code": "LOW_REVENUE", "revenue": 12.5, "needs": 100},
-                ]
+                "evidence": {
+                    "scenarios": [
+                        {"scenario": "UPSELL", "code": "FEW_ORDERS", "orders": 1, "needs": 2},
+                        {
+                            "scenario": "WINBACK",
+                            "code": "LOW_REVENUE",
+                            "revenue": 12.5,
+                            "needs": 100,
+                        },
+                    ],
+                    "own_products": {"BOUGHT_RECENTLY": 3},
+                }
             },
         ) == [
             "No scenario fits this customer.",
             "One step up: 1 order only.",
             "Win back: spent £12.50 so far; £100.00 are needed.",
+            "3 products bought before: bought too recently.",
         ]
         assert refusal("SOMETHING_NEW") == "Something new."
 

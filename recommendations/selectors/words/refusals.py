@@ -30,11 +30,31 @@ def refusal(code: str, details: Any = None) -> str:
 
 
 def refusals(code: str, details: Any = None) -> list[str]:
-    """Return the sentence of a code, and one for each scenario that its details refuse."""
-    known: Details = details if isinstance(details, Mapping) else {}
-    parts = known.get("scenarios")
-    inner = [part for part in parts if isinstance(part, Mapping)] if isinstance(parts, list) else []
-    return [refusal(code, known), *(refusal(str(part.get("code")), part) for part in inner)]
+    """Return the sentence of a code, one for each scenario refused, one for each rule of products.
+
+    The last ones count the products that the customer bought and that a rule keeps back.
+    """
+    known = _mapping(details)
+    evidence = {**known, **_mapping(known.get("evidence"))}
+    parts = evidence.get("scenarios")
+    inner = [_mapping(part) for part in parts] if isinstance(parts, list) else []
+    return [
+        refusal(code, known),
+        *(refusal(str(part["code"]), part) for part in inner if "code" in part),
+        *(_own(str(rule), count) for rule, count in _mapping(evidence.get("own_products")).items()),
+    ]
+
+
+def _mapping(value: Any) -> Details:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _own(rule: str, count: Any) -> str:
+    number = shown.whole(count) or 0
+    text = ngettext("%(number)s product bought before: %(reason)s",
+                    "%(number)s products bought before: %(reason)s", number)  # fmt: skip
+    reason = refusal(rule).rstrip(".")
+    return shown.sentence([text % {"number": shown.number(number), "reason": reason.lower()}])
 
 
 def _days(count: int) -> str:
@@ -175,6 +195,7 @@ _WORDS: dict[str, Callable[[Details], str]] = {
     ),
     "NO_INTERVAL": lambda _d: _("how often it is bought again is not known"),
     "NOT_DUE": _not_due,
+    "TOO_OLD": lambda _d: _("bought too long ago to be bought again"),
     "TOO_LONG_AGO": lambda _d: _("bought too long ago to be bought again"),
     "LOW_SCORE": _ranked_below,
     "RANKED_BELOW": _ranked_below,
@@ -185,6 +206,7 @@ _WORDS: dict[str, Callable[[Details], str]] = {
     "NO_SLOT": lambda _d: _("all places of its kind in the list are taken"),
     "OFFERED": lambda _d: _("it is offered: see the list"),
     "NO_RUN": lambda _d: _("nothing was recommended yet"),
+    "NO_HISTORY": lambda _d: _("no order that counts yet"),
     "NO_ORDERS": lambda _d: _("no order that counts yet"),
     "NO_CUSTOMER": lambda _d: _("not among the customers of that run"),
     "NO_CANDIDATE": lambda _d: _("no product is left after the rules for products"),
