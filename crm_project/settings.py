@@ -49,6 +49,8 @@ CRM_LTV_MARGIN = env.float("CRM_LTV_MARGIN", default=1.0)
 # share of buyers that is worth knowing (how many customers a report needs follows from it).
 CRM_ASSIGNMENT_SALT = env.str("CRM_ASSIGNMENT_SALT", default="arms")
 CRM_SMALLEST_LIFT = env.float("CRM_SMALLEST_LIFT", default=0.2)
+# Runs of recommendations tell of each customer whether they could be written to on this channel.
+CRM_RECOMMEND_CHANNEL = env.str("CRM_RECOMMEND_CHANNEL", default="email")
 LANGUAGE_CODE = env.str("CRM_LANGUAGE", default="en-gb")
 # What explanations of recommendations are written in; British English for its dates and numbers.
 LANGUAGES = [

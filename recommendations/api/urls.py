@@ -3,9 +3,17 @@ from typing import Any
 from django.urls import re_path
 
 from crm_project.common.api.routers import CrmRouter
+from recommendations.api.configs import RecoConfigViewSet
 from recommendations.api.recommendations import ItemExplanationViewSet, RecommendationViewSet
+from recommendations.api.runs import RecoRunViewSet, RunExclusionViewSet, RunItemViewSet
 
 router = CrmRouter()
+router.register("reco-runs/(?P<run>[0-9]{1,9})/items", RunItemViewSet, basename="reco-run-item")
+router.register(
+    "reco-runs/(?P<run>[0-9]{1,9})/exclusions", RunExclusionViewSet, basename="reco-run-exclusion"
+)
+router.register("reco-runs", RecoRunViewSet, basename="reco-run")
+router.register("reco-configs", RecoConfigViewSet, basename="reco-config")
 _CUSTOMER = r"^recommendations/(?P<customer>[^/]+)"
 
 

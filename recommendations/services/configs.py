@@ -9,18 +9,11 @@ from crm_project.common.exceptions import ConflictError, CrmError
 from crm_project.common.models import User
 from recommendations.models import RecoConfig
 from recommendations.scoring.settings import RecoSettings, SettingsError, settings_hash
+from recommendations.selectors.run_plan import merged, settings_of
 
 Status = RecoConfig.Status
 
 DEFAULT_NAME = "Defaults"
-
-
-def settings_of(config: RecoConfig) -> RecoSettings:
-    """Return what a stored configuration says. Raises ``CrmError`` in words."""
-    try:
-        return RecoSettings.from_json(config.values)
-    except SettingsError as error:
-        raise CrmError(f"{config.name} ({config.hash[:8]}) cannot be used: {error}") from error
 
 
 @transaction.atomic
@@ -74,20 +67,6 @@ def _filled(values: dict[str, Any]) -> dict[str, Any]:
         return RecoSettings.from_json(values).to_json()
     except SettingsError as error:
         raise CrmError(str(error)) from error
-
-
-def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with ``changes``; what is nested is merged key by key.
-
-    >>> merged({"a": 1, "b": {"c": 2, "d": 3}}, {"b": {"c": 4}})
-    {'a': 1, 'b': {'c': 4, 'd': 3}}
-    """
-    result = dict(base)
-    for name, value in changes.items():
-        inside = result.get(name)
-        both = isinstance(inside, dict) and isinstance(value, dict)
-        result[name] = merged(inside or {}, value) if both else value
-    return result
 
 
 @transaction.atomic

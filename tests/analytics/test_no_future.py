@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.timeout(600)]
 PAST = date(2011, 7, 15)
 EXAMPLES = 3
 EVERY = {"rfm", "movement", "profiles of the day", "metrics", "taste"}
+EVERY |= {"offers", "no offers", "offers run"}
 EVERY |= {f"groups {kind}" for kind in ("rfm_map", "rfm", "taste", "both")}
 
 LATER = st.integers(0, 40).map(lambda days: PAST + timedelta(days=1 + days))

@@ -46,7 +46,7 @@ class TestOrder:
     def test_another_app_can_add_steps_after_ours(self, monkeypatch):
         monkeypatch.setattr(registry, "_steps", dict(registry._steps))
 
-        registry.register(step("offers", 100, needs=("rfm",)))
+        registry.register(step("offers", 1000, needs=("rfm",)))
 
         assert registry.names()[-1] == "offers"
         with pytest.raises(ValueError, match="collides"):

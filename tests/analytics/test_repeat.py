@@ -20,7 +20,15 @@ from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 
-KILLED = ("rfm", "profiles", "metrics", "embeddings", "segmentations", "saved segments")
+KILLED = (
+    "rfm",
+    "profiles",
+    "metrics",
+    "embeddings",
+    "segmentations",
+    "saved segments",
+    "recommendations",
+)
 """Those that write what people see; the others have no middle."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -33,6 +33,7 @@ from analytics.selectors.profiles import profile_rows
 from analytics.services.saved_segments import create_saved_segment
 from customers.models import Customer
 from orders.models import CustomerTotals, Order, OrderItem, Product
+from recommendations.models import RecoExclusion, RecoItem, RecoRun
 from tests.analytics.saved_segments import asks
 from tests.analytics.segmentation_support import QUICK
 from tests.analytics.support import at
@@ -122,6 +123,8 @@ PROFILE = [
     if field.concrete and field.name != "refreshed_at"
 ]
 MOVE = ("from_segment", "to_segment", "customers", "purchase", "ageing", "threshold_drift")
+OFFER = ("customer_id", "rank", "product_id", "scenario", "slot", "score", "price", "reasons")
+NO_OFFER = ("customer_id", "stage", "code", "details")
 CLUSTER = ("number", "name", "size", "evidence")
 
 
@@ -148,6 +151,11 @@ def numbers(day):
         one = made.order_by("-pk").first()
         if one:
             found[f"groups {kind}"] = _groups(one)
+    offers = RecoRun.objects.filter(as_of=day, status="succeeded").order_by("-pk").first()
+    if offers:
+        found["offers"] = rows(RecoItem.objects.filter(run=offers), *OFFER)
+        found["no offers"] = rows(RecoExclusion.objects.filter(run=offers), *NO_OFFER)
+        found["offers run"] = (offers.result_hash, offers.counts, offers.words, offers.mode)
     return found
 
 
@@ -185,6 +193,8 @@ def shown():
         ),
         "saved": rows(SavedSegmentMember.objects.all(), "segment__slug", "customer_id"),
         "totals": rows(CustomerTotals.objects.all()),
+        "offers": rows(RecoItem.objects.filter(run__is_current=True), *OFFER, "run__as_of"),
+        "no offers": rows(RecoExclusion.objects.filter(run__is_current=True), *NO_OFFER),
     }
 
 

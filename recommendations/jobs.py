@@ -1,0 +1,29 @@
+"""Background jobs of recommendations: how their parameters become arguments."""
+
+from datetime import date
+from typing import Any
+
+from crm_project.common.jobs import JobContext
+from recommendations.models import RecoRun
+from recommendations.selectors.configs import find_config
+from recommendations.services.runs import recommend
+
+
+def recommend_job(context: JobContext) -> dict[str, Any]:
+    """Make the recommendations that a person or a system asked for."""
+    params = context.params
+    run = recommend(
+        as_of=date.fromisoformat(params["as_of"]) if params.get("as_of") else None,
+        config=find_config(params["config"]) if params.get("config") else None,
+        customers=params.get("customers") or None,
+        origin=params.get("origin") or RecoRun.Origin.API,
+        user=context.job.created_by,
+        progress=context.progress,
+    )
+    return {
+        "run_id": run.pk,
+        "as_of": run.as_of.isoformat(),
+        "items": run.counts["items"],
+        "is_current": run.is_current,
+        "result_hash": run.result_hash,
+    }
