@@ -83,7 +83,7 @@ def history_of(shop: Shop, model: Model) -> History:
     by_pair = np.argsort(_keys(shop, lines.customer, lines.product), kind="stable")
     customer, product = lines.customer[by_pair], lines.product[by_pair]
     starts = starts_of(customer, product)
-    ends = np.append(starts[1:], len(by_pair)).astype(np.int64)
+    ends = np.append(starts[1:], len(by_pair))[: len(starts)].astype(np.int64)
     # The second order of a day adds nothing.
     new = np.zeros(len(by_pair))
     new[starts_of(customer, product, lines.day[by_pair])] = 1.0

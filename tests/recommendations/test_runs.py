@@ -281,9 +281,7 @@ class TestThinning:
         thinned = thin_recommendations(today=DAY)
 
         assert set(thinned) == {runs[21].pk, runs[22].pk, runs[190].pk, runs[200].pk, some.pk}
-        assert set(RecoItem.objects.values_list("run", flat=True)) == {
-            runs[0].pk, runs[13].pk, runs[20].pk
-        }  # fmt: skip
+        assert set(RecoRun.objects.kept()) == {runs[0], runs[13], runs[20]}
         assert thin_recommendations(today=DAY) == []
         runs[21].refresh_from_db()
         assert runs[21].items_dropped_at
