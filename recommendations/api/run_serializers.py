@@ -85,8 +85,8 @@ class RecoItemSerializer(Sparse, serializers.ModelSerializer[RecoItem]):
 
     class Meta:
         model = RecoItem
-        fields = ["id", "run", "customer", "rank", "product", "product_label", "scenario", "slot", "score",
-                  "price", "status", "reasons"]  # fmt: skip
+        fields = ["id", "run", "customer", "rank", "product", "product_label", "scenario", "slot",
+                  "score", "price", "status", "reasons"]  # fmt: skip
         read_only_fields = fields
 
 
