@@ -26,6 +26,7 @@ _SENDS = "signals:write"
 _INGEST_TOKENS = lazy(
     lambda: f"{reverse('admin:common_apitoken_changelist')}?scope={_SENDS}", str
 )()
+_LABELS = "orders.decide_labelsuggestion", "orders.admin.badges.pending_labels"
 _PREVIEWS = "customers.view_importbatch", "customers.admin.badges.previews_waiting"
 
 
@@ -96,6 +97,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _list("Orders", "receipt_long", "orders.order"),
                 _list("Products", "inventory_2", "orders.product"),
                 _list("Product aliases", "label", "orders.productalias"),
+                _list(
+                    "Label suggestions",
+                    "new_label",
+                    "orders.labelsuggestion",
+                    **_counter(request, _LABELS, "warning"),
+                ),
             ],
         ),
         (

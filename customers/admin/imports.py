@@ -29,6 +29,7 @@ from customers.models import ImportBatch, RefusedRow
 from customers.selectors.imports import refused_csv
 from customers.selectors.refusals import refusals
 from customers.services import imports
+from customers.services.import_again import import_again
 
 STATUS_COLOURS = {
     "previewed": "warning",
@@ -71,6 +72,7 @@ class ImportBatchAdmin(ReadOnlyAdminMixin, CrmAdmin[ImportBatch]):
         return [
             to("confirm/", require_POST(self.confirm_view), "confirm"),
             to("cancel/", require_POST(self.cancel_view), "cancel"),
+            to("again/", require_POST(self.again_view), "again"),
             to("refused.csv", self.refused_view, "refused"),
             *super().get_urls(),
         ]
@@ -112,6 +114,7 @@ class ImportBatchAdmin(ReadOnlyAdminMixin, CrmAdmin[ImportBatch]):
             original=batch,
             job=job_progress(batch.job) if batch.job and _is_working(batch) else None,
             refusals=refusals(batch=batch) if batch.refused else [],
+            may_again=batch.refused > 0 and self.has_add_permission(request),
             may_confirm=self.has_confirm_permission(request),
             step=_STEP_OF.get(batch.status, 2),
         )
@@ -136,6 +139,18 @@ class ImportBatchAdmin(ReadOnlyAdminMixin, CrmAdmin[ImportBatch]):
         else:
             messages.success(request, "The import is cancelled. Nothing was written.")
         return HttpResponseRedirect(_page(batch_id))
+
+    def again_view(self, request: HttpRequest, batch_id: int) -> HttpResponse:
+        """Preview the same file once more, for the lines that were refused."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        try:
+            batch = import_again(batch_id=batch_id, user=person(request))
+        except CrmError as error:
+            messages.error(request, str(error))
+            return HttpResponseRedirect(_page(batch_id))
+        _start(request, batch, "import_preview")
+        return HttpResponseRedirect(_page(batch.pk))
 
     def refused_view(self, request: HttpRequest, batch_id: int) -> HttpResponseBase:
         if not request.user.has_perm("customers.view_refusedrow"):

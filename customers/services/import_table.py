@@ -44,6 +44,10 @@ class TablePlan:
     constants: Mapping[str, str]
     checks: Sequence[Check] = ()
     touch: bool = True
+    # Says, of the staged row r and the stored one t, that a row changes though its values do not.
+    differs_also: str = "false"
+    # Further assignments of an update, of the classified row s and the stored one t.
+    sets: Sequence[str] = ()
 
     @property
     def tables(self) -> Mapping[str, str]:
@@ -101,6 +105,7 @@ class TablePlan:
             f"({t.value} is not null and t.{t.column} is distinct from {t.value})"
             for t in self.targets
         )
+        differs += f" or {self.differs_also}"
         return f"""
             create temp table import_state on commit drop as
             select r.{self.key}, {values}, t.id, t.id is not null and ({differs}) as differs
@@ -121,7 +126,7 @@ class TablePlan:
 
     def _update(self) -> str:
         sets = [f"{t.column} = coalesce(s.{t.column}, t.{t.column})" for t in self.targets]
-        sets += ["updated_at = now()"] * self.touch
+        sets += [*self.sets, *["updated_at = now()"] * self.touch]
         return f"""
             update {self.table} as t set {", ".join(sets)}
             from import_state as s where s.id = t.id and s.differs

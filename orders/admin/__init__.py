@@ -1,3 +1,3 @@
-from orders.admin import customer_figures, order, product
+from orders.admin import customer_figures, labels, order, product
 
-__all__ = ["customer_figures", "order", "product"]
+__all__ = ["customer_figures", "labels", "order", "product"]

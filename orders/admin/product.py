@@ -3,7 +3,8 @@ from typing import Any
 from django.apps import apps
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
 from crm_project.common.admin import (
     BigListAdmin,
@@ -13,8 +14,10 @@ from crm_project.common.admin import (
     HistoryTab,
     ReasonAdmin,
 )
-from crm_project.common.admin.theme import TextFilter, display
+from crm_project.common.admin.job_started import started
+from crm_project.common.admin.theme import TextFilter, action, display
 from crm_project.common.selectors.history import Source
+from orders.admin.label_forms import DeriveForm
 from orders.models import Product, ProductAlias
 from orders.models.product import AROMA_AXES
 
@@ -42,7 +45,8 @@ class AliasInline(CrmTabularInline[ProductAlias]):
 
 @admin.register(Product)
 class ProductAdmin(HistoryAdmin[Product], ReasonAdmin[Product], BigListAdmin[Product]):
-    list_display = ["key", "label", "shown_kind", "family", "price", "stock", "is_active"]
+    list_display = ["key", "label", "shown_kind", "family", "price", "price_band", "popularity",
+                    "stock", "is_active"]  # fmt: skip
     list_filter = [FamilyFilter, "kind", "is_active"]
     ordering = ["key"]
     indexed_columns = ("key", "family")
@@ -50,6 +54,7 @@ class ProductAdmin(HistoryAdmin[Product], ReasonAdmin[Product], BigListAdmin[Pro
     search_help_text = "Key or label"
     inlines = [AliasInline]
     history_sources = HISTORY
+    actions_list = ["derive"]
     readonly_fields = ["derived", "popularity"]
     fieldsets = (
         (None, {"fields": ["key", "label", ("kind", "is_active"), ("category", "family"),
@@ -74,6 +79,30 @@ class ProductAdmin(HistoryAdmin[Product], ReasonAdmin[Product], BigListAdmin[Pro
 
     def get_changeform_datasets(self, request: HttpRequest) -> list[type[Any]]:
         return [ChangesTab]
+
+    def has_derive_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm("orders.derive_product")
+
+    @action(
+        description="Fill by rule",
+        permissions=["derive"],
+        icon="auto_fix_high",
+        dialog={
+            "title": "Fill what the catalogue lacks",
+            "description": "Only fields that are empty or were filled by a rule before; each is "
+            "marked as derived. What a file or a person gave stays.",
+            "form_class": DeriveForm,
+            "form_submit_text": "Start",
+        },
+    )
+    def derive(self, request: HttpRequest, form: DeriveForm) -> HttpResponse:
+        return started(
+            request,
+            kind="derive_catalogue",
+            params=form.asked(),
+            words="The job is in the queue.",
+            otherwise=reverse("admin:orders_product_changelist"),
+        )
 
     @display(description="Kind", label={"product": "info", "charge": "warning"})
     def shown_kind(self, product: Product) -> str:

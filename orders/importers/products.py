@@ -1,5 +1,7 @@
 """The columns of product files."""
 
+import json
+
 from customers.importers.errors import Refused
 from customers.importers.registry import Reading
 from customers.importers.tables import (
@@ -12,7 +14,9 @@ from customers.importers.tables import (
     a_whole,
     an_amount,
 )
+from customers.importers.values import storable
 
+_LONGEST = 64 * 1024
 AROMAS = ("fruity", "floral", "spicy", "woody", "mineral", "herbal", "earthy")
 
 
@@ -23,6 +27,19 @@ def season_tags(raw: str, reading: Reading) -> str:
         raise Refused("bad_season_tags", "A season tag is longer than 30 characters.")
     quoted = (tag.replace("\\", "\\\\").replace('"', '\\"') for tag in tags if tag)
     return "{" + ",".join(f'"{tag}"' for tag in quoted) + "}"
+
+
+def attributes(raw: str, reading: Reading) -> str:
+    """Return the cell as JSON, which must be an object."""
+    try:
+        found = json.loads(raw)
+        text = json.dumps(found, allow_nan=False, ensure_ascii=False)
+    except (ValueError, RecursionError) as error:
+        raise Refused("bad_attributes", "The attributes are not JSON.") from error
+    storable_text = storable(text) == text and "\\u0000" not in text
+    if not isinstance(found, dict) or len(text) > _LONGEST or not storable_text:
+        raise Refused("bad_attributes", "The attributes are not a JSON object that can be kept.")
+    return text
 
 
 PRODUCTS = TableFormat(
@@ -42,6 +59,7 @@ PRODUCTS = TableFormat(
         Field("season_tags", season_tags, about="separated by |"),
         Field("stock", a_whole("stock", -(2**31), 2**31 - 1)),
         Field("is_active", a_flag("is_active"), about="yes or no"),
+        Field("attributes", attributes, about="a JSON object with anything else"),
     )
 )
 PRODUCT_FORMATS = {"generic": PRODUCTS}

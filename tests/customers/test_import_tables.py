@@ -14,6 +14,7 @@ from tests.factories import (
     ContactEventFactory,
     CustomerAliasFactory,
     CustomerFactory,
+    ProductFactory,
 )
 
 pytestmark = pytest.mark.django_db
@@ -174,6 +175,33 @@ class TestProducts:
     def test_an_aroma_is_one_to_five(self, cell):
         batch = take("products", "key,aroma_fruity", f"W1,{cell}")
         assert batch.summary["refused_by_reason"] == {"bad_aroma_fruity": 1}
+
+    def test_what_a_file_gives_is_no_longer_derived_even_where_it_is_the_same(self):
+        marked = ["family", "grape", "price"]
+        product = ProductFactory(
+            key="W1", family="Red", grape="Merlot", price=5, derived_fields=marked
+        )
+
+        batch = take("products", "key,family,grape,price", "W1,Red,Malbec,")
+        again = take("products", "key,family,grape,price", "W1,Red,Malbec,")
+
+        product.refresh_from_db()
+        assert (product.grape, product.derived_fields) == ("Malbec", ["price"])
+        assert (batch.changed, again.unchanged) == (1, 1)
+
+    def test_anything_else_comes_as_a_json_object(self):
+        take("products", "key;attributes", """W1;"{""abv"": 12.5, ""grapes"": [""Merlot""]}\"""")
+        assert Product.objects.get().attributes == {"abv": 12.5, "grapes": ["Merlot"]}
+        take("products", "key;attributes", "W1;")
+        assert Product.objects.get().attributes["abv"] == 12.5
+
+    @pytest.mark.parametrize(
+        "cell", ["{", "[1]", "1", "{'a': NaN}", '{"a": NaN}', '{"a": "\\u0000"}', "[" * 9999]
+    )
+    def test_what_is_no_such_object_is_refused(self, cell):
+        quoted = cell.replace('"', '""')
+        batch = take("products", "key;attributes", f'W1;"{quoted}"')
+        assert batch.summary["refused_by_reason"] == {"bad_attributes": 1}
 
 
 @pytest.mark.parametrize(("kind", "status"), [("preview", "previewed"), ("commit", "committed")])
