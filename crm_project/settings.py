@@ -259,6 +259,8 @@ CRM_SEGMENT_REBUILD_SECONDS = env.float("CRM_SEGMENT_REBUILD_SECONDS", default=6
 CRM_QUALITY_MAX_SHARES: dict[str, float | None] = env.json("CRM_QUALITY_MAX_SHARES", default={})
 # strict, standard or permissive: what a run must reach before any of it may leave.
 CRM_GATE_POLICY = env.str("CRM_GATE_POLICY", default="standard")
+# Files of exports hold addresses; after so many days only manifest and rows remain.
+CRM_EXPORT_FILE_DAYS = env.int("CRM_EXPORT_FILE_DAYS", default=90)
 
 # --- People and their sessions --------------------------------------------------------------
 

@@ -3,6 +3,7 @@ from recommendations.models.audit import (
     RecoAudit,
     RecoDecision,
     RecoExport,
+    RecoExportFile,
     RecoExportItem,
     Severity,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "RecoDecision",
     "RecoExclusion",
     "RecoExport",
+    "RecoExportFile",
     "RecoExportItem",
     "RecoItem",
     "RecoRun",

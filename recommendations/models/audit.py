@@ -172,3 +172,19 @@ class RecoExportItem(models.Model):
 
     def __str__(self) -> str:
         return f"export {self.export_id}, customer {self.customer_id}, {self.rank}"
+
+
+class RecoExportFile(models.Model):
+    """The very bytes that left, packed: they hold addresses, so they are kept for a time only."""
+
+    export = models.OneToOneField(
+        RecoExport, primary_key=True, on_delete=models.CASCADE, related_name="file"
+    )
+    packed = models.BinaryField(help_text="CSV, packed by gzip.")
+    size = models.PositiveBigIntegerField(help_text="Bytes of the CSV itself.")
+
+    class Meta:
+        verbose_name = "file of an export"
+
+    def __str__(self) -> str:
+        return f"File of export {self.export_id}"

@@ -1,0 +1,487 @@
+"""The statements of the audit, for the customers of one run between two ids.
+
+``FINDINGS`` reads, so that an export can ask it again; ``WRITE`` stores what it finds. Purchases
+are looked at up to ``at``, the moment of the audit; what a customer usually likes and pays is told
+from orders before ``then``, the end of the run's day, as it was for the run itself.
+"""
+
+from recommendations.scoring.audit_rules import BY_CODE, CONTACT_CODES
+
+# ruff: noqa: S608 - put together from constants of this module and of the rules
+
+_ITEMS = """
+    items as materialized (
+        select
+            i.id, i.customer_id, i.product_id, i.rank, i.scenario, i.slot, i.score, i.price,
+            p.id is not null and p.kind = 'product' as known,
+            p.is_active, p.family, p.sugar_level, p.premium_tier
+        from recommendations_recoitem as i
+        left join orders_product as p on p.id = i.product_id
+        where
+            i.run_id = %(run)s and i.customer_id between %(low)s and %(high)s
+            -- What somebody took out of a list is no fault of it any more.
+            and i.status <> 'rejected'
+    )
+"""
+
+# What was sent back in full was not bought, as in the run.
+_BOUGHT = """
+    pairs as materialized (
+        select
+            o.customer_id, i.product_id,
+            max(o.ordered_at) as last_at,
+            coalesce(sum(i.quantity) filter (where o.ordered_at < %(then)s), 0) as pieces,
+            coalesce(sum(i.net_amount) filter (where o.ordered_at < %(then)s), 0) as money
+        from orders_order as o
+        join orders_orderitem as i on i.order_id = o.id
+        where
+            o.customer_id in (select customer_id from items)
+            and o.kind = 'sale' and o.status in ('paid', 'fulfilled') and o.ordered_at < %(at)s
+        group by o.customer_id, i.product_id
+    ),
+    back as (
+        select o.customer_id, i.product_id, sum(i.quantity) as pieces
+        from orders_order as o
+        join orders_orderitem as i on i.order_id = o.id
+        where
+            o.customer_id in (select customer_id from items)
+            and o.kind = 'return' and o.status in ('paid', 'fulfilled') and o.ordered_at < %(then)s
+        group by o.customer_id, i.product_id
+    ),
+    kept as materialized (
+        select
+            pairs.customer_id, pairs.product_id,
+            case when %(has_money)s then pairs.money else pairs.pieces end as worth
+        from pairs
+        left join back using (customer_id, product_id)
+        where pairs.pieces > 0 and coalesce(back.pieces, 0) < pairs.pieces
+    ),
+    families as (
+        select kept.customer_id, p.family, sum(kept.worth) as worth
+        from kept join orders_product as p on p.id = kept.product_id
+        where p.kind = 'product' and p.family <> ''
+        group by kept.customer_id, p.family
+    ),
+    dominant as (
+        select customer_id, family
+        from (
+            select
+                customer_id, family, worth,
+                row_number() over by_worth as place,
+                lead(worth) over by_worth as next_worth
+            from families
+            window by_worth as (partition by customer_id order by worth desc)
+        ) as ranked
+        -- Two alike are none: neither is the main one.
+        where place = 1 and worth > 0 and (next_worth is null or worth > next_worth * 1.000001)
+    ),
+    sugar as (
+        select kept.customer_id, p.sugar_level, sum(kept.worth) as worth,
+            sum(sum(kept.worth)) over (partition by kept.customer_id) as total
+        from kept join orders_product as p on p.id = kept.product_id
+        where p.kind = 'product' and p.sugar_level is not null
+        group by kept.customer_id, p.sugar_level
+    ),
+    own as (
+        select
+            o.customer_id,
+            percentile_cont(0.5) within group (order by i.net_amount / i.quantity)
+                filter (where i.net_amount > 0) as price,
+            percentile_cont(0.5) within group (order by p.premium_tier)
+                filter (where p.premium_tier is not null) as tier
+        from orders_order as o
+        join orders_orderitem as i on i.order_id = o.id
+        join orders_product as p on p.id = i.product_id and p.kind = 'product'
+        join kept on kept.customer_id = o.customer_id and kept.product_id = i.product_id
+        where
+            o.customer_id in (select customer_id from items)
+            and o.kind = 'sale' and o.status in ('paid', 'fulfilled') and o.ordered_at < %(then)s
+        group by o.customer_id
+    ),
+    offered as (
+        select customer_id, product_id
+        from (
+            select
+                ei.customer_id, ei.product_id,
+                dense_rank() over (partition by ei.customer_id order by e.run_id desc) as place
+            from recommendations_recoexportitem as ei
+            join recommendations_recoexport as e on e.id = ei.export_id
+            where
+                e.run_id <> %(run)s and e.created_at < %(at)s
+                and ei.customer_id in (select customer_id from items)
+        ) as earlier
+        where place <= 2
+        group by customer_id, product_id
+    )
+"""
+
+_RULES = """
+    select customer_id, rank, product_id, 'UNKNOWN_PRODUCT' as code, '{}'::jsonb as details
+    from items where not known
+    union all
+    select customer_id, rank, product_id, 'INACTIVE_PRODUCT', '{}' from items
+    where known and not is_active
+    union all
+    select customer_id, rank, product_id, 'MISSING_PRICE', '{}' from items
+    where price is null and %(require_price)s
+    union all
+    select customer_id, rank, product_id, 'RECENT_DUPLICATE',
+        jsonb_build_object('also_rank', first_rank)
+    from (
+        select items.*, min(rank) over (partition by customer_id, product_id) as first_rank
+        from items
+    ) as twice
+    where rank > first_rank
+    union all
+    select customer_id, rank, product_id, 'RECENT_DUPLICATE',
+        jsonb_build_object('days', days, 'limit', %(exclusion_days)s)
+    from (
+        select
+            items.*, %(at_day)s::date - (pairs.last_at at time zone %(zone)s)::date as days
+        from items join pairs using (customer_id, product_id)
+    ) as bought
+    where days < %(exclusion_days)s
+    union all
+    select customer_id, rank, product_id, 'UPSELL_NOT_HIGHER',
+        case
+            when premium_tier is not null and own.tier is not null
+                then jsonb_build_object('tier', premium_tier, 'own', own.tier)
+            else jsonb_build_object('price', items.price, 'median', round(own.price::numeric, 2))
+        end
+    from items left join own using (customer_id)
+    where
+        scenario = 'UPSELL'
+        and not coalesce(
+            case
+                when premium_tier is not null and own.tier is not null
+                    then premium_tier > own.tier
+                else items.price > own.price
+            end,
+            false
+        )
+    union all
+    select items.customer_id, rank, items.product_id, 'CROSS_SELL_NOT_NEW',
+        case
+            when pairs.product_id is not null
+                then jsonb_build_object('last_on', (pairs.last_at at time zone %(zone)s)::date)
+            else jsonb_build_object('family', items.family)
+        end
+    from items
+    left join pairs
+        on pairs.customer_id = items.customer_id and pairs.product_id = items.product_id
+    left join dominant
+        on dominant.customer_id = items.customer_id and dominant.family = items.family
+    where
+        scenario = 'CROSS_SELL'
+        and (pairs.product_id is not null or dominant.family is not null)
+    union all
+    select e.customer_id, null, null, 'CONTROL_LEAK',
+        jsonb_build_object('campaign', min(c.code))
+    from recommendations_recoexport as e_run
+    join recommendations_recoexportitem as e on e.export_id = e_run.id
+    join recommendations_assignment as a
+        on a.campaign_id = e_run.campaign_id and a.customer_id = e.customer_id
+            and a.arm = 'control'
+    join customers_campaign as c on c.id = e_run.campaign_id
+    where e_run.run_id = %(run)s and e.customer_id between %(low)s and %(high)s
+    group by e.customer_id
+    union all
+    select customer_id, null, null, 'LOW_DIVERSITY',
+        jsonb_build_object('family', (array_agg(family order by times desc))[1],
+            'products', max(times), 'of', sum(times))
+    from (
+        select customer_id, family, count(*) as times from items group by customer_id, family
+    ) as by_family
+    group by customer_id
+    having
+        sum(times) >= 3
+        and coalesce(max(times) filter (where family <> ''), 0) > 0.7 * sum(times)
+    union all
+    select items.customer_id, rank, items.product_id, 'ATTRIBUTE_MISMATCH',
+        jsonb_build_object('value', items.sugar_level,
+            'share', round(coalesce(sugar.worth / sugar.total, 0)::numeric, 4))
+    from items
+    join (
+        select customer_id from sugar where total > 0 group by customer_id
+    ) as told using (customer_id)
+    left join sugar
+        on sugar.customer_id = items.customer_id and sugar.sugar_level = items.sugar_level
+    where
+        items.sugar_level is not null and coalesce(sugar.worth / nullif(sugar.total, 0), 0) < 0.05
+    union all
+    select customer_id, rank, product_id, 'LOW_SCORE',
+        jsonb_build_object('score', score, 'limit', 30)
+    from items where score < 30
+    union all
+    select items.customer_id, rank, items.product_id, 'REPEATED_RECOMMENDATION', '{}'
+    from items join offered using (customer_id, product_id)
+    union all
+    select customer_id, rank, product_id, 'PRICE_JUMP',
+        jsonb_build_object('price', items.price, 'median', round(own.price::numeric, 2))
+    from items join own using (customer_id)
+    where items.price > 2 * own.price
+"""
+
+SEVERITIES = ", ".join(f"('{check.code}', '{check.severity}')" for check in BY_CODE.values())
+_CONTACT_NAMES = ", ".join(f"('{code}', '{finding}')" for code, finding in CONTACT_CODES.items())
+
+FINDINGS = f"""
+    with {_ITEMS}, {_BOUGHT},
+    found as ({_RULES})
+    select customer_id, rank, product_id, code, severity, details
+    from found join (values {SEVERITIES}) as known (code, severity) using (code)
+"""
+"""What is wrong with the lists themselves, one row per finding."""
+
+WRITE = f"""
+    insert into recommendations_audititem
+        (customer_id, run_id, ordinal, rank, product_id, code, severity, details)
+    select
+        customer_id, %(run)s,
+        10 + row_number() over (
+            partition by customer_id order by severity, code, rank, details::text
+        ),
+        rank, product_id, code, severity, details
+    from ({FINDINGS}) as found
+"""
+
+# One finding per code: bounced and opted out are the same one. The first scenario of the list is
+# the message's, as it was at the selection.
+WRITE_CONTACT = f"""
+    with firsts as materialized (
+        select customer_id, (array_agg(scenario order by rank))[1] as scenario
+        from recommendations_recoitem
+        where run_id = %(run)s and customer_id between %(low)s and %(high)s
+        group by customer_id
+    ),
+    given as (
+        select
+            array_agg(customer_id order by customer_id) as ids,
+            array_agg(scenario::text order by customer_id) as scenarios
+        from firsts
+    ),
+    found as (
+        select
+            c.customer_id, names.finding, array_agg(names.code) as codes,
+            jsonb_build_object(
+                'evidence', (array_agg(c.evidence))[1], 'next_allowed_at', min(c.next_allowed_at)
+            ) as details
+        from given
+        cross join lateral crm_private.contactability(
+            given.ids, %(channel)s, %(purpose)s, null, %(at)s, given.scenarios, true
+        ) as c
+        cross join lateral unnest(c.codes) as broken (code)
+        join (values {_CONTACT_NAMES}) as names (code, finding) on names.code = broken.code
+        where given.ids is not null
+        group by c.customer_id, names.finding
+    )
+    insert into recommendations_audititem
+        (customer_id, run_id, ordinal, rank, product_id, code, severity, details)
+    select
+        customer_id, %(run)s, row_number() over (partition by customer_id order by finding),
+        null, null, finding, 'error', details || jsonb_build_object('codes', codes)
+    from found
+"""
+
+SUM_UP = """
+    insert into recommendations_recoaudit
+        (customer_id, run_id, score, errors, warnings, exportable)
+    select
+        customer_id, %(run)s, greatest(points, -32000), errors, warnings,
+        errors = 0 and points >= %(gate)s
+    from (
+        select
+            people.customer_id,
+            count(a.code) filter (where a.severity = 'error') as errors,
+            count(a.code) filter (where a.severity = 'warning') as warnings,
+            round(
+                100 - %(error_penalty)s * count(a.code) filter (where a.severity = 'error')
+                - %(warn_penalty)s * count(a.code) filter (where a.severity = 'warning')
+            ) as points
+        from (
+            select distinct customer_id from recommendations_recoitem
+            where run_id = %(run)s and customer_id between %(low)s and %(high)s
+        ) as people
+        left join recommendations_audititem as a
+            on a.customer_id = people.customer_id and a.run_id = %(run)s
+        group by people.customer_id
+    ) as summed
+"""
+
+CHUNKS = """
+    select min(customer_id), max(customer_id), count(*)
+    from (
+        select customer_id, (row_number() over (order by customer_id) - 1) / %(size)s as chunk
+        from (
+            select distinct customer_id from recommendations_recoitem where run_id = %(run)s
+        ) as people
+    ) as numbered
+    group by chunk
+    order by chunk
+"""
+
+FIGURES = """
+    with times as (
+        select product_id, count(distinct customer_id) as times
+        from recommendations_recoitem where run_id = %(run)s group by product_id
+    )
+    select
+        (select count(distinct customer_id) from recommendations_recoitem where run_id = %(run)s),
+        (
+            select count(*) from recommendations_recoexclusion as x
+            where
+                x.run_id = %(run)s and x.stage = 'offer'
+                and exists (
+                    select from orders_order as o
+                    where
+                        o.customer_id = x.customer_id and o.kind = 'sale'
+                        and o.status in ('paid', 'fulfilled') and o.ordered_at < %(then)s
+                )
+        ),
+        (
+            select count(*) from orders_product as p
+            where
+                p.kind = 'product'
+                and (p.is_active or exists (select from times where times.product_id = p.id))
+        ),
+        array(select times::integer from times order by times desc),
+        (
+            select jsonb_object_agg(scenario, items) from (
+                select scenario, count(*) as items
+                from recommendations_recoitem where run_id = %(run)s group by scenario
+            ) as by_scenario
+        ),
+        array(
+            select count(i.id)::integer
+            from generate_series(0, 9) as tenth
+            left join recommendations_recoitem as i
+                on i.run_id = %(run)s and least(floor(i.score / 10), 9) = tenth
+            group by tenth order by tenth
+        ),
+        (select avg(score)::float8 from recommendations_recoitem where run_id = %(run)s),
+        (
+            select avg(points)::float8 from (
+                select
+                    100 - %(error_penalty)s * coalesce(e.errors, 0)
+                    - %(warn_penalty)s * a.warnings as points
+                from recommendations_recoaudit as a
+                left join (
+                    select customer_id, count(*) as errors
+                    from recommendations_audititem
+                    where
+                        run_id = %(run)s and severity = 'error' and code <> all(%(contact)s)
+                    group by customer_id
+                ) as e on e.customer_id = a.customer_id
+                where a.run_id = %(run)s
+            ) as judged
+        ),
+        (
+            select count(*) from recommendations_audititem
+            where run_id = %(run)s and code = 'CONTROL_LEAK'
+        )
+"""
+
+COUNTS = """
+    select
+        (select jsonb_object_agg(code, jsonb_build_array(findings, customers)) from (
+            select code, count(*) as findings, count(distinct customer_id) as customers
+            from recommendations_audititem where run_id = %(run)s group by code
+        ) as by_code),
+        count(*), count(*) filter (where exportable), avg(score)::float8
+    from recommendations_recoaudit where run_id = %(run)s
+"""
+
+CANDIDATES = """
+    select
+        i.customer_id,
+        (array_agg(i.scenario order by i.rank) filter (where i.status = 'approved'))[1]::text,
+        bool_or(i.status = 'pending'), bool_or(i.status = 'flagged'),
+        coalesce(bool_and(i.decided_by_id is distinct from %(starter)s)
+            filter (where i.status = 'approved'), true),
+        coalesce(bool_and(a.exportable), false),
+        bool_or(x.customer_id is not null)
+    from recommendations_recoitem as i
+    left join recommendations_recoaudit as a
+        on a.customer_id = i.customer_id and a.run_id = i.run_id
+    left join (
+        select distinct ei.customer_id
+        from recommendations_recoexport as e
+        join recommendations_recoexportitem as ei on ei.export_id = e.id
+        where e.campaign_id = %(campaign)s
+    ) as x on x.customer_id = i.customer_id
+    where i.run_id = %(run)s
+    group by i.customer_id
+    order by i.customer_id
+"""
+"""Customers with a list: scenario of the first approved item, what else waits or is flagged,
+whether nobody approved their own run, whether the audit let the list pass, whether it left before.
+"""
+
+AGAIN = f"""
+    select customer_id
+    from ({FINDINGS}) as found
+    group by customer_id
+    having
+        bool_or(severity = 'error')
+        or 100 - %(warn_penalty)s * count(*) < %(gate)s
+"""
+"""Customers whose list itself no longer passes, by the data of now."""
+
+PASSED_BUT_FOR_CONTACT = """
+    select a.customer_id
+    from recommendations_recoaudit as a
+    left join recommendations_audititem as f
+        on f.customer_id = a.customer_id and f.run_id = a.run_id and f.code <> all(%(contact)s)
+    where a.run_id = %(run)s
+    group by a.customer_id
+    having
+        count(f.code) filter (where f.severity = 'error') = 0
+        and 100 - %(warn_penalty)s * count(f.code) >= %(gate)s
+"""
+"""Customers whose list passed, apart from the channel that the audit looked at."""
+
+SEGMENTS = """
+    select customer_id, s.name
+    from analytics_currentrfmscore as r join analytics_segment as s on s.id = r.segment_id
+    where customer_id = any(%s)
+"""
+
+LEAVE = """
+    insert into recommendations_recoexportitem
+        (export_id, customer_id, product_id, item_id, rank, scenario)
+    select %(export)s, customer_id, product_id, id, rank, scenario
+    from recommendations_recoitem
+    where run_id = %(run)s and status = 'approved' and customer_id = any(%(customers)s)
+    order by customer_id, rank
+"""
+
+ROWS = """
+    select
+        c.code, c.name, c.language,
+        case %(channel)s
+            when 'email' then c.email
+            when 'sms' then c.phone
+            when 'phone' then c.phone
+            when 'telegram' then coalesce(c.telegram_id::text, '')
+            else ''
+        end,
+        e.rank, p.key, p.label, e.scenario, i.score, i.price, e.item_id
+    from recommendations_recoexportitem as e
+    join recommendations_recoitem as i on i.id = e.item_id and i.run_id = %(run)s
+    join customers_customer as c on c.id = e.customer_id
+    join orders_product as p on p.id = e.product_id
+    where e.export_id = %(export)s
+    order by c.code, e.rank
+"""
+
+LEAKED = """
+    select count(*)
+    from recommendations_recoexportitem as e
+    left join recommendations_assignment as a
+        on a.customer_id = e.customer_id and a.campaign_id = %(campaign)s
+    left join recommendations_recoitem as i on i.id = e.item_id and i.run_id = %(run)s
+    where
+        e.export_id = %(export)s
+        and (a.arm is distinct from 'treatment' or i.status is distinct from 'approved')
+"""
+"""Must find nothing: rows of an export that are not treated or not approved."""

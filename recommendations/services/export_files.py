@@ -1,0 +1,89 @@
+"""The file of an export: written once, kept packed, given out byte by byte as it was hashed."""
+
+import gzip
+import hashlib
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from crm_project.common import csv_out
+from crm_project.common.exceptions import CrmError
+from crm_project.common.services import refresh
+from recommendations.models import RecoExport, RecoExportFile
+
+COLUMNS = (
+    "customer", "name", "language", "address", "rank", "product", "label", "scenario", "score",
+    "price", "item",
+)  # fmt: skip
+"""Columns of the file. ``address`` belongs to the campaign's channel."""
+
+_PART = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """The file packed by gzip, and size, hash and lines of the CSV itself."""
+
+    content: bytes
+    size: int
+    sha256: str
+    rows: int
+
+
+def pack_rows(rows: Iterable[Sequence[Any]]) -> Packed:
+    """Return the file of these rows. Never more than the packed file is held in memory.
+
+    Cells that a spreadsheet would run get an apostrophe in front (``csv_out``), telephone numbers
+    too, as they begin with ``+``.
+    """
+    digest = hashlib.sha256()
+    buffer = io.BytesIO()
+    size = count = 0
+    # No time and no name go into the header: the same rows give the same bytes.
+    with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0, filename="") as packer:
+        for line in csv_out.rows(COLUMNS, rows):
+            content = line.encode()
+            packer.write(content)
+            digest.update(content)
+            size += len(content)
+            count += 1
+    return Packed(buffer.getvalue(), size, digest.hexdigest(), count - 1)
+
+
+def read_file(*, export: RecoExport) -> Iterator[bytes]:
+    """Return the file as it left, part by part.
+
+    Raises ``CrmError`` when it is kept no longer, or is not what was hashed.
+    """
+    stored = RecoExportFile.objects.filter(export=export).first()
+    if stored is None:
+        raise CrmError(
+            f"The file of export {export.pk} is kept no longer; its manifest and rows are."
+        )
+    packed = bytes(stored.packed)
+    digest = hashlib.sha256()
+    for part in _parts(packed):
+        digest.update(part)
+    if digest.hexdigest() != export.sha256:
+        raise CrmError(f"The file of export {export.pk} is not the one that was hashed.")
+    return _parts(packed)
+
+
+def _parts(packed: bytes) -> Iterator[bytes]:
+    with gzip.GzipFile(fileobj=io.BytesIO(packed)) as reader:
+        while part := reader.read(_PART):
+            yield part
+
+
+def drop_old_files(*, now: datetime | None = None) -> int:
+    """Remove files older than ``CRM_EXPORT_FILE_DAYS``: they hold addresses. Returns how many."""
+    limit = (now or timezone.now()) - timedelta(days=settings.CRM_EXPORT_FILE_DAYS)
+    with refresh.record("export files") as state:
+        dropped, _ = RecoExportFile.objects.filter(export__created_at__lt=limit).delete()
+        state.rows = dropped
+    return dropped

@@ -1,0 +1,405 @@
+"""Nothing unapproved leaves, nobody who may not be contacted, no control customer, no half file."""
+
+import csv
+import hashlib
+import io
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from crm_project.common.exceptions import ConflictError, CrmError
+from customers.models import ContactPolicy, Customer
+from recommendations.models import (
+    Assignment,
+    RecoDecision,
+    RecoExport,
+    RecoExportFile,
+    RecoExportItem,
+    RecoItem,
+    RecoRun,
+)
+from recommendations.services import exports
+from recommendations.services.approvals import (
+    FourEyesError,
+    decide_item,
+    decide_list,
+    decide_run,
+)
+from recommendations.services.audit import audit, lock_run
+from recommendations.services.export_files import drop_old_files, read_file
+from recommendations.services.exports import export, preview_export
+from tests.analytics.saved_segments import asks
+from tests.analytics.saved_segments import segment as saved_segment
+from tests.factories import (
+    CampaignFactory,
+    ContactEventFactory,
+    CustomerFactory,
+    ProductFactory,
+    UserFactory,
+)
+from tests.recommendations.storage import make_run
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _nobody_held_out(db):
+    ContactPolicy.objects.update(holdout_share=0)
+
+
+@pytest.fixture
+def user(db):
+    return UserFactory(staff=True)
+
+
+@pytest.fixture
+def campaign(db):
+    return CampaignFactory(code="spring", holdout_share=0)
+
+
+def listed(*customers, products=1, **fields):
+    """A run, audited, with so many products for each customer."""
+    stock = [ProductFactory(family=f"f{place}") for place in range(products)]
+    rows = [
+        (customer, product, rank, {"price": Decimal("2.50")})
+        for customer in customers
+        for rank, product in enumerate(stock, start=1)
+    ]
+    run = make_run(rows, **fields)
+    audit(run=run)
+    return run
+
+
+def approved(*customers, user, **fields):
+    run = listed(*customers, **fields)
+    decide_run(run=run, decision="approved", user=user)
+    return run
+
+
+def content(made):
+    return b"".join(read_file(export=made)).decode()
+
+
+def lines(made):
+    return list(csv.DictReader(io.StringIO(content(made))))
+
+
+def test_only_approved_items_leave_with_a_manifest_and_the_files_hash(user, campaign):
+    one, two, three, four = [CustomerFactory(code=f"K{n}") for n in range(4)]
+    run = listed(one, two, three, four, products=2)
+    first, second = RecoItem.objects.filter(run=run, customer=one).order_by("rank")
+    decide_item(item_id=first.pk, decision="approved", user=user)
+    decide_item(item_id=second.pk, decision="flagged", user=user, comment="Look again")
+    decide_list(run=run, customer=two, decision="approved", user=user)
+    decide_list(run=run, customer=three, decision="rejected", user=user, comment="No")
+
+    made = export(run=run, campaign=campaign, user=user)
+
+    assert [(row["customer"], row["rank"]) for row in lines(made)] == [
+        ("K0", "1"), ("K1", "1"), ("K1", "2")
+    ]  # fmt: skip
+    assert lines(made)[0]["address"] == "k0@example.org"
+    assert made.left_out == {"PENDING": 1, "REJECTED": 1}
+    assert (made.customers, made.rows) == (2, 3)
+    assert hashlib.sha256(content(made).encode()).hexdigest() == made.sha256
+    manifest = made.manifest
+    assert manifest["sha256"] == made.sha256
+    assert manifest["bytes"] == len(content(made).encode())
+    assert (manifest["rows"], manifest["customers"], manifest["control"]) == (3, 2, 0)
+    assert manifest["config_hash"] == run.config.hash
+    assert Assignment.objects.filter(export=made, arm="treatment").count() == 2
+    assert [decision.items for decision in RecoDecision.objects.order_by("id")] == [1, 1, 2, 2]
+
+
+def test_a_run_of_which_nothing_is_approved_is_refused_and_leaves_no_trace(user, campaign):
+    run = listed(CustomerFactory())
+
+    with pytest.raises(CrmError, match=r"Nothing leaves.*PENDING 1"):
+        export(run=run, campaign=campaign, user=user)
+
+    assert not RecoExport.objects.exists()
+    assert not Assignment.objects.exists()
+
+
+def test_who_opts_out_or_is_contacted_between_audit_and_export_does_not_leave(user, campaign):
+    stays, out, bounced, written, merged, nobody = [CustomerFactory() for _ in range(6)]
+    run = approved(stays, out, bounced, written, merged, nobody, user=user)
+    Customer.objects.filter(pk=out.pk).update(is_optout=True)
+    Customer.objects.filter(pk=bounced.pk).update(is_bounced=True)
+    Customer.objects.filter(pk=merged.pk).update(status="merged")
+    Customer.objects.filter(pk=nobody.pk).update(email="")
+    ContactEventFactory(customer=written, occurred_at=timezone.now() - timedelta(days=1))
+
+    made = export(run=run, campaign=campaign, user=user)
+
+    assert [row["customer"] for row in lines(made)] == [stays.code]
+    assert made.left_out == {
+        "BOUNCED": 1, "MERGED_OR_DELETED": 1, "NO_CHANNEL": 1, "OPT_OUT": 1, "SILENCE": 1
+    }  # fmt: skip
+
+
+def test_a_list_that_no_longer_passes_the_audit_does_not_leave(user, campaign):
+    one, two = CustomerFactory(), CustomerFactory()
+    gone, there = ProductFactory(), ProductFactory()
+    price = {"price": Decimal(5)}
+    run = make_run([(one, gone, 1, price), (two, there, 1, price)])
+    audit(run=run)
+    decide_run(run=run, decision="approved", user=user)
+    gone.is_active = False
+    gone.save()
+
+    made = export(run=run, campaign=campaign, user=user)
+
+    assert [row["customer"] for row in lines(made)] == [two.code]
+    assert made.left_out == {"AUDIT_NOW": 1}
+
+
+def test_an_item_taken_out_no_longer_holds_its_list_back_once_it_is_audited_again(user, campaign):
+    customer = CustomerFactory()
+    good, bad = ProductFactory(), ProductFactory(is_active=False)
+    price = {"price": Decimal(5)}
+    run = make_run([(customer, good, 1, price), (customer, bad, 2, price)])
+    audit(run=run, policy="permissive")
+    assert not run.gate["reasons"]
+    decide_item(
+        item_id=RecoItem.objects.get(run=run, rank=2).pk,
+        decision="rejected",
+        user=user,
+        comment="Gone",
+    )
+    decide_run(run=run, decision="approved", user=user)
+    assert preview_export(run=run, campaign=campaign).left_out == {"AUDIT": 1}
+
+    audit(run=run)
+
+    assert [row["rank"] for row in lines(export(run=run, campaign=campaign, user=user))] == ["1"]
+
+
+def test_the_control_arm_never_leaves_and_is_drawn_before(user):
+    campaign = CampaignFactory(code="half", holdout_share="0.5")
+    customers = [CustomerFactory() for _ in range(18)]
+    run = approved(*customers, user=user)
+    told = preview_export(run=run, campaign=campaign)
+
+    made = export(run=run, campaign=campaign, user=user)
+
+    control = set(Assignment.objects.filter(arm="control").values_list("customer__code", flat=True))
+    left = {row["customer"] for row in lines(made)}
+    assert control
+    assert left
+    assert not control & left
+    assert control | left == {customer.code for customer in customers}
+    assert (told.customers, told.rows, told.control) == (len(left), len(left), len(control))
+    assert made.manifest["control"] == len(control)
+    # Asked again, nobody leaves twice and no arm changes.
+    with pytest.raises(CrmError, match="ALREADY_EXPORTED"):
+        export(run=run, campaign=campaign, user=user)
+
+
+def test_an_audit_after_the_export_finds_a_leak_if_somebody_turned_an_arm(user, campaign):
+    run = approved(CustomerFactory(), user=user)
+    export(run=run, campaign=campaign, user=user)
+    Assignment.objects.update(arm="control")
+
+    result = audit(run=run)
+
+    assert result.findings["CONTROL_LEAK"] == (1, 1)
+    assert not result.gate["passed"]
+
+
+def test_the_channel_of_the_campaign_decides_not_that_of_the_audit(user):
+    by_phone = CustomerFactory(email="", phone="+441234567890")
+    run = approved(by_phone, user=user)
+    text = CampaignFactory(channel="sms", holdout_share=0)
+
+    made = export(run=run, campaign=text, user=user)
+
+    assert lines(made)[0]["address"] == "'+441234567890"
+    mail = CampaignFactory(channel="email", holdout_share=0)
+    assert preview_export(run=run, campaign=mail).left_out == {"AUDIT": 1}
+
+
+def test_a_gate_that_is_closed_or_an_audit_that_is_missing_keeps_everything(user, campaign):
+    run = make_run([(CustomerFactory(), ProductFactory(), 1, {"price": Decimal(5)})])
+    with pytest.raises(CrmError, match="not audited"):
+        export(run=run, campaign=campaign, user=user)
+    with pytest.raises(CrmError, match="not audited"):
+        decide_run(run=run, decision="approved", user=user)
+    audit(run=run)
+    run.gate = run.gate | {"passed": False, "reasons": ["Too few lists."]}
+    run.save()
+    with pytest.raises(CrmError, match=r"did not pass the gate.*Too few lists"):
+        decide_run(run=run, decision="approved", user=user)
+    RecoItem.objects.get(run=run)
+    decide_item(item_id=RecoItem.objects.get(run=run).pk, decision="approved", user=user)
+    with pytest.raises(CrmError, match="did not pass the gate"):
+        export(run=run, campaign=campaign, user=user)
+
+
+def test_a_campaign_that_is_over_takes_nobody(user):
+    over = CampaignFactory(ends_at=timezone.now() - timedelta(minutes=1))
+    run = approved(CustomerFactory(), user=user)
+    with pytest.raises(CrmError, match="is over"):
+        export(run=run, campaign=over, user=user)
+
+
+def test_under_the_strict_policy_nobody_approves_their_own_run(user, campaign):
+    other = UserFactory(staff=True)
+    one, two = CustomerFactory(), CustomerFactory()
+    run = listed(one, two, created_by=user)
+    # Approved while the policy allowed it, and no longer once it does not.
+    decide_list(run=run, customer=two, decision="approved", user=user)
+    audit(run=run, policy="strict")
+
+    with pytest.raises(FourEyesError, match="You started run"):
+        decide_run(run=run, decision="approved", user=user)
+    decide_list(run=run, customer=one, decision="rejected", user=user, comment="Rejecting is fine")
+    decide_list(run=run, customer=one, decision="approved", user=other)
+
+    made = export(run=run, campaign=campaign, user=user)
+
+    assert [row["customer"] for row in lines(made)] == [one.code]
+    assert made.left_out == {"OWN_APPROVAL": 1}
+
+
+def test_a_decision_on_the_whole_run_leaves_earlier_ones_alone(user):
+    one, two = CustomerFactory(), CustomerFactory()
+    run = listed(one, two)
+    decide_list(run=run, customer=one, decision="flagged", user=user, comment="Odd")
+
+    made = decide_run(run=run, decision="approved", user=user)
+
+    assert made.items == 1
+    assert RecoItem.objects.get(run=run, customer=one).status == "flagged"
+    assert RecoRun.objects.get(pk=run.pk).approval == "approved"
+    with pytest.raises(ConflictError, match="Nothing of this run waits"):
+        decide_run(run=run, decision="approved", user=user)
+    with pytest.raises(ConflictError, match="flagged already"):
+        decide_list(run=run, customer=one, decision="flagged", user=user, comment="Odd")
+
+
+def test_decisions_that_make_no_sense_are_refused_in_words(user):
+    run = listed(CustomerFactory())
+    with pytest.raises(CrmError, match="approved, rejected or flagged"):
+        decide_run(run=run, decision="pending", user=user)
+    with pytest.raises(CrmError, match="comment why"):
+        decide_run(run=run, decision="rejected", user=user, comment="  ")
+    with pytest.raises(CrmError, match="longer than 500"):
+        decide_run(run=run, decision="flagged", user=user, comment="x" * 501)
+    with pytest.raises(CrmError, match="no recommendation"):
+        decide_item(item_id=(run.pk << 32) + 999, decision="approved", user=user)
+    assert not RecoDecision.objects.exists()
+
+
+HOSTILE = ['=HYPERLINK("http://evil")', "+1+1", "-2", "@SUM(A1)", "\tx", 'a"b,c\nd', "'=x"]
+
+
+def test_cells_that_a_spreadsheet_would_run_are_disarmed(user, campaign):
+    customers = [CustomerFactory(name=name) for name in HOSTILE]
+    label = '=cmd|"/c calc"!A1'
+    product = ProductFactory(label=label)
+    run = make_run([(who, product, 1, {"price": Decimal(1)}) for who in customers])
+    audit(run=run, policy="permissive")
+    decide_run(run=run, decision="approved", user=user)
+
+    made = export(run=run, campaign=campaign, user=user)
+
+    assert not [
+        cell for row in lines(made) for cell in row.values() if cell[:1] in tuple("=+-@\t\r\n")
+    ]
+    assert {row["label"] for row in lines(made)} == {f"'{label}"}
+    assert 'a"b,c\nd' in {row["name"] for row in lines(made)}
+
+
+def test_a_saved_segment_narrows_who_leaves(user, campaign):
+    inside, outside = CustomerFactory(code="IN"), CustomerFactory(code="OUT")
+    run = approved(inside, outside, user=user)
+    segment = saved_segment(rule=asks("customer.code", "is", "IN"), built=True)
+
+    made = export(run=run, campaign=campaign, user=user, segment=segment)
+
+    assert [row["customer"] for row in lines(made)] == [inside.code]
+    assert made.left_out == {"OTHER_SEGMENT": 1}
+    assert made.manifest["segment"] == segment.slug
+
+
+def test_a_preview_writes_nothing(user, campaign):
+    run = approved(CustomerFactory(), user=user)
+
+    told = preview_export(run=run, campaign=campaign)
+
+    assert told.words.startswith("1 customers with 1 products would leave")
+    assert not RecoExport.objects.exists()
+    assert not Assignment.objects.exists()
+
+
+def test_the_file_goes_after_a_time_and_the_manifest_stays(user, campaign):
+    made = export(run=approved(CustomerFactory(), user=user), campaign=campaign, user=user)
+    assert drop_old_files(now=timezone.now() + timedelta(days=89)) == 0
+
+    assert drop_old_files(now=timezone.now() + timedelta(days=91)) == 1
+
+    with pytest.raises(CrmError, match="kept no longer"):
+        read_file(export=made)
+    assert RecoExport.objects.get(pk=made.pk).manifest["sha256"] == made.sha256
+    assert RecoExportItem.objects.count() == 1
+
+
+def test_a_file_that_somebody_changed_is_not_given_out(user, campaign):
+    import gzip  # noqa: PLC0415
+
+    made = export(run=approved(CustomerFactory(), user=user), campaign=campaign, user=user)
+    RecoExportFile.objects.update(packed=gzip.compress(b"something else"))
+
+    with pytest.raises(CrmError, match="not the one that was hashed"):
+        read_file(export=made)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_exports_at_once_one_leaves_and_the_other_is_told(user, campaign, in_thread):
+    run = approved(*[CustomerFactory() for _ in range(3)], user=user)
+    with transaction.atomic():
+        lock_run(run)
+        for what in (
+            lambda: export(run=run, campaign=campaign, user=user),
+            lambda: decide_run(run=run, decision="rejected", user=user, comment="No"),
+        ):
+            with pytest.raises(ConflictError, match="right now"):
+                in_thread(what)()
+
+    results = []
+    waits = [in_thread(export, run=run, campaign=campaign, user=user) for _ in range(2)]
+    for wait in waits:
+        try:
+            results.append(wait().rows)
+        except CrmError as error:
+            results.append(type(error))
+    assert sorted(map(str, results))[0] == "3"
+    assert RecoExportItem.objects.count() == 3
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("step", ["assign", "pack_rows", "attach_export"])
+def test_an_export_killed_in_the_middle_leaves_nothing(
+    user, campaign, in_thread, monkeypatch, step
+):
+    run = approved(CustomerFactory(), user=user)
+    real = getattr(exports, step)
+
+    def die(*args, **kwargs):
+        real(*args, **kwargs)
+        # As when the process dies: the server sees the connection end and rolls back.
+        connection.connection.close()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exports, step, die)
+    with pytest.raises(KeyboardInterrupt):
+        in_thread(export, run=run, campaign=campaign, user=user)()
+
+    for model in (RecoExport, RecoExportItem, RecoExportFile, Assignment):
+        assert not model.objects.exists()
+    monkeypatch.undo()
+    assert export(run=run, campaign=campaign, user=user).rows == 1
