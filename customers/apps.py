@@ -11,8 +11,13 @@ class CustomersConfig(AppConfig):
         from crm_project.common import jobs  # noqa: PLC0415 - models must be loaded first
         from customers import receivers  # noqa: PLC0415
         from customers.importers import registry  # noqa: PLC0415
-        from customers.importers.people import CONTACT_FORMATS, CUSTOMER_FORMATS  # noqa: PLC0415
+        from customers.importers.people import (  # noqa: PLC0415
+            CONSENT_FORMATS,
+            CONTACT_FORMATS,
+            CUSTOMER_FORMATS,
+        )
         from customers.services import imports  # noqa: PLC0415
+        from customers.services.import_consents import CONSENTS_PLAN  # noqa: PLC0415
         from customers.services.import_table import CONTACTS_PLAN, CUSTOMERS_PLAN  # noqa: PLC0415
 
         jobs.register("import_preview", imports.preview_job, label="Preview of an import")
@@ -20,6 +25,7 @@ class CustomersConfig(AppConfig):
         for name, formats, plan in (
             ("customers", CUSTOMER_FORMATS, CUSTOMERS_PLAN),
             ("contacts", CONTACT_FORMATS, CONTACTS_PLAN),
+            ("consents", CONSENT_FORMATS, CONSENTS_PLAN),
         ):
             registry.register(registry.ImportKind(name, name.capitalize(), "rows", formats, plan))
         post_migrate.connect(receivers.set_up, sender=self)

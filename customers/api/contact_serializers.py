@@ -119,7 +119,9 @@ class CampaignSerializer(Sparse, serializers.ModelSerializer[Campaign]):
             "cost",
             "starts_at",
             "ends_at",
+            "contact_at",
             "holdout_share",
+            "window_days",
             "created_at",
             "updated_at",
         ]

@@ -1,11 +1,12 @@
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 from django_filters.rest_framework import filters, filterset
 
 from crm_project.common.api.flags import FlagFilter
 from crm_project.common.api.moments import MomentFilter
-from customers.models import Channel, ContactEvent, Customer, Purpose
+from customers.models import Channel, Consent, ContactBlock, ContactEvent, Customer, Purpose
 from customers.models.customer import CustomerQuerySet
 from customers.selectors.customers import by_code
 
@@ -88,3 +89,34 @@ class CampaignFilter(filterset.FilterSet):
     starts_before = MomentFilter(
         field_name="starts_at", lookup_expr="lt", label="Before this time."
     )
+
+
+class ConsentFilter(filterset.FilterSet):
+    """Filters of the list of consents."""
+
+    customer = filters.CharFilter(method="filter_customer", label="The customer's code.")
+    channel = filters.ChoiceFilter(choices=Channel.choices, label="This channel only.")
+    purpose = filters.ChoiceFilter(choices=Purpose.choices, label="Marketing or transactional.")
+    status = filters.ChoiceFilter(choices=Consent.Status.choices, label="This status only.")
+
+    def filter_customer(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        customer = by_code(value)
+        return rows.filter(customer=customer) if customer else rows.none()
+
+
+class BlockFilter(filterset.FilterSet):
+    """Filters of the list of opt-outs, bounces and pauses."""
+
+    customer = filters.CharFilter(method="filter_customer", label="The customer's code.")
+    channel = filters.ChoiceFilter(choices=Channel.choices, label="This channel only.")
+    kind = filters.ChoiceFilter(choices=ContactBlock.Kind.choices, label="This kind only.")
+    active = FlagFilter(method="filter_active", label="In force now, or not.")
+
+    def filter_customer(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        customer = by_code(value)
+        return rows.filter(customer=customer) if customer else rows.none()
+
+    def filter_active(self, rows: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
+        now = timezone.now()
+        in_force = Q(since__lte=now) & (Q(until=None) | Q(until__gt=now))
+        return rows.filter(in_force if value else ~in_force)

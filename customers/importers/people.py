@@ -1,4 +1,4 @@
-"""The columns of customer and contact files."""
+"""The columns of customer, contact and consent files."""
 
 from customers.importers.tables import (
     Field,
@@ -52,5 +52,28 @@ CONTACTS = TableFormat(
         Field("campaign", a_text("campaign", 50), about="code of a campaign that exists"),
     )
 )
+CONSENTS = TableFormat(
+    (
+        Field("customer_code", a_code("customer"), required=True, also=("customer", "code")),
+        Field(
+            "channel",
+            a_choice("channel", ("email", "sms", "phone", "post", "telegram")),
+            required=True,
+            about="email, sms, phone, post or telegram",
+        ),
+        Field(
+            "status",
+            a_choice("status", ("granted", "denied", "withdrawn")),
+            required=True,
+            about="granted, denied or withdrawn",
+        ),
+        Field("decided_at", a_moment, required=True, also=("date",), about="date or moment"),
+        Field(
+            "purpose", a_choice("purpose", ("marketing", "transactional")), about="else marketing"
+        ),
+        Field("source", a_text("source", 100), about="where it was given; else the import"),
+    )
+)
 CUSTOMER_FORMATS = {"generic": CUSTOMERS}
 CONTACT_FORMATS = {"generic": CONTACTS}
+CONSENT_FORMATS = {"generic": CONSENTS}

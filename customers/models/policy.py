@@ -205,6 +205,12 @@ class ContactBlock(TimeStamped):
     until = models.DateTimeField(
         null=True, blank=True, help_text="From here on contact is allowed again. Empty: for good."
     )
+    raised_flag = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="The customer's flag was raised by this block, and falls with it.",
+    )
 
     class Meta:
         ordering = ["-since"]

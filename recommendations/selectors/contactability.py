@@ -55,6 +55,8 @@ class Decision:
     codes: tuple[str, ...] = ()
     evidence: Mapping[str, Any] = field(default_factory=dict)
     next_allowed_at: datetime | None = None
+    at: datetime | None = None
+    """The moment that was decided for."""
 
     @property
     def words(self) -> str:
@@ -98,7 +100,7 @@ def decide(
                 _DECIDE,
                 [ids[start:end], channel, purpose, campaign_id, moment, given, planned],
             )
-            found.update(_decisions(cursor))
+            found.update(_decisions(cursor, moment))
     return found
 
 
@@ -124,7 +126,7 @@ def decide_one(
     )[customer_id]
 
 
-def _decisions(cursor: Any) -> Iterator[tuple[int, Decision]]:
+def _decisions(cursor: Any, at: datetime) -> Iterator[tuple[int, Decision]]:
     for customer_id, allowed, code, codes, evidence, next_at in cursor:
         yield customer_id, Decision(allowed, code, tuple(codes), json.loads(evidence), next_at)
 
