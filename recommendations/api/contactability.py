@@ -42,7 +42,7 @@ class QuestionSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class WhySerializer(serializers.Serializer[Any]):
+class FailingRuleSerializer(serializers.Serializer[Any]):
     """One rule that speaks against it."""
 
     code = serializers.ChoiceField(choices=CODES)
@@ -59,7 +59,7 @@ class ContactabilitySerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField(help_text="The moment that the answer is about.")
     allowed = serializers.BooleanField()
     code = serializers.CharField(help_text="The first rule that fails; empty if none does.")
-    codes = WhySerializer(many=True, help_text="All rules that fail, in their order.")
+    codes = FailingRuleSerializer(many=True, help_text="All rules that fail, in their order.")
     words = serializers.CharField(help_text="The answer in sentences.")
     next_allowed_at = serializers.DateTimeField(
         allow_null=True,

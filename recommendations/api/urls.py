@@ -4,6 +4,7 @@ from django.urls import re_path
 
 from crm_project.common.api.routers import CrmRouter
 from recommendations.api.configs import RecoConfigViewSet
+from recommendations.api.contactability import ContactabilityViewSet
 from recommendations.api.recommendations import ItemExplanationViewSet, RecommendationViewSet
 from recommendations.api.runs import RecoRunViewSet, RunExclusionViewSet, RunItemViewSet
 
@@ -34,4 +35,11 @@ recommendations = [
         name="reco-item-explanation",
     ),
 ]
-urlpatterns = [*recommendations, *router.urls]
+customer_pages = [
+    re_path(
+        r"^customers/(?P<code>[^/]+)/contactability/?$",
+        ContactabilityViewSet.as_view({"get": "retrieve"}),
+        name="customer-contactability",
+    ),
+]
+urlpatterns = [*customer_pages, *recommendations, *router.urls]

@@ -5,8 +5,8 @@ audit, export, the API and the customer page ask here.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -53,10 +53,17 @@ class Decision:
     allowed: bool
     code: str = ""
     codes: tuple[str, ...] = ()
-    evidence: Mapping[str, Any] = field(default_factory=dict)
+    shown: str = "{}"
+    """The evidence as JSON: a million decisions take a third of the room that way."""
     next_allowed_at: datetime | None = None
     at: datetime | None = None
     """The moment that was decided for."""
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """What shows it: dates, counts, limits, blocks."""
+        found: dict[str, Any] = json.loads(self.shown)
+        return found
 
     @property
     def words(self) -> str:
@@ -127,8 +134,8 @@ def decide_one(
 
 
 def _decisions(cursor: Any, at: datetime) -> Iterator[tuple[int, Decision]]:
-    for customer_id, allowed, code, codes, evidence, next_at in cursor:
-        yield customer_id, Decision(allowed, code, tuple(codes), json.loads(evidence), next_at)
+    for customer_id, allowed, code, codes, shown, next_at in cursor:
+        yield customer_id, Decision(allowed, code, tuple(codes), shown, next_at, at)
 
 
 def _checked(
