@@ -106,6 +106,8 @@ def test_every_route_is_described(description):
         ),
         *(f"segment-{kind}" for kind in ("batch", "import", *KINDS)),
         *("contact-list", "contact-detail", "contact-batch", "campaign-list", "campaign-detail"),
+        *("consent-list", "consent-detail", "consent-batch", "customer-contactability"),
+        *("contact-block-list", "contact-block-detail", "contact-block-lift"),
         *("pipeline-run-list", "pipeline-run-detail"),
         *("saved-segment-list", "saved-segment-detail", "saved-segment-fields"),
         *("saved-segment-preview", "saved-segment-members", "saved-segment-members-csv"),
