@@ -101,26 +101,45 @@ def _explore_signal(known: Knowledge, said: Singles) -> Singles:
 
 
 def candidates_of(
-    known: Knowledge, block: Block, fits: Fits, tastes: Tastes, *, avoid_exported: bool = True
+    known: Knowledge,
+    block: Block,
+    fits: Fits,
+    tastes: Tastes,
+    *,
+    count: int,
+    avoid_exported: bool = True,
 ) -> Candidates:
-    """Return all candidates of a block, at most ``model.candidates`` and a few per scenario."""
+    """Return the ``count`` best candidates of each customer and scenario, and a few more.
+
+    The few are the best of further families where the best ones are of too few.
+    """
     board = board_of(known, block, avoid_exported=avoid_exported)
-    own = repeat.own_products(known, block, fits, board.said, avoid_exported=avoid_exported)
+    own = repeat.own_products(
+        known, block, fits, board.said, count=count, avoid_exported=avoid_exported
+    )
     rules = ProductRules(known, block, tastes)
-    parts = [
-        Candidates(*own),
-        _chosen(known, block, board, WINBACK, fits.winback, rules.own_family),
-        _chosen(known, block, board, CROSS_SELL, fits.cross_sell, rules.cross_sell),
-        _chosen(known, block, board, UPSELL, fits.upsell, rules.upsell),
-        _chosen(known, block, board, NURTURE, fits.nurture, rules.nurture),
+    fitting: list[tuple[int, Bools, Rule]] = [
+        (WINBACK, fits.winback, rules.own_family),
+        (CROSS_SELL, fits.cross_sell, rules.cross_sell),
+        (UPSELL, fits.upsell, rules.upsell),
+        (NURTURE, fits.nurture, rules.nurture),
     ]
+    parts = [Candidates(*own)]
+    parts += [_chosen(known, block, board, *each, count=count) for each in fitting if each[1].any()]
     names = [spec.name for spec in fields(Candidates)]
     every = Candidates(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
     return _relative(known, every, len(block))
 
 
 def _chosen(
-    known: Knowledge, block: Block, board: Board, scenario: int, fitting: Bools, rule: Rule
+    known: Knowledge,
+    block: Block,
+    board: Board,
+    scenario: int,
+    fitting: Bools,
+    rule: Rule,
+    *,
+    count: int,
 ) -> Candidates:
     """Return the best products that ``rule`` allows the customers whom the scenario fits."""
     places = np.flatnonzero(fitting)
@@ -131,7 +150,7 @@ def _chosen(
         keys,
         allowed,
         known.shop.products.family[columns],
-        count=settings.model.candidates,
+        count=count,
         different=settings.max_recos if settings.one_per_family else 1,
     )
     product = columns[best.column].astype(np.int64)
@@ -191,12 +210,12 @@ class ProductRules:
         """Another family than the dominant one, bought by enough customers."""
         support = self.known.catalogue.buyers[self.columns]
         enough = support >= self.known.settings.scenario.cross_sell_min_support
-        return np.asarray(~self._dominant(places) & enough, np.bool_)
+        return np.asarray(~self.dominant(places) & enough, np.bool_)
 
     def upsell(self, places: Ints) -> Bools:
         """The same dominant family or half of the attributes, and a tier or price above."""
         return np.asarray(
-            (self._dominant(places) | self._alike(places)) & self._higher(places), np.bool_
+            (self.dominant(places) | self._alike(places)) & self.higher(places), np.bool_
         )
 
     def nurture(self, places: Ints) -> Bools:
@@ -217,7 +236,8 @@ class ProductRules:
         mine[~mine.any(axis=1)] = True
         return mine[:, self.family]
 
-    def _dominant(self, places: Ints) -> Bools:
+    def dominant(self, places: Ints) -> Bools:
+        """Products of the family that the customer spends most on."""
         dominant = self.tastes.dominant[places][:, None]
         return np.asarray((self.family == dominant) & (dominant >= 0), np.bool_)
 
@@ -233,7 +253,7 @@ class ProductRules:
             asked += code >= 0
         return np.asarray((2 * matches >= asked) & (matches > 0), np.bool_)
 
-    def _higher(self, places: Ints) -> Bools:
+    def higher(self, places: Ints) -> Bools:
         """The tier is above the own one; where a tier is not known, the price is."""
         rules, history = self.known.settings.scenario, self.known.history
         rows = self.block.rows[places]

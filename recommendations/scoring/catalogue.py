@@ -97,16 +97,26 @@ def buyers_since(shop: Shop, history: History, days: int) -> Ints:
 
 def failing_rule(shop: Shop, price: Floats, *, require_price: bool) -> npt.NDArray[np.int8]:
     """Return the first rule of `RULES` that forbids each product, 0 where none does."""
+    fails = _broken(shop, price, require_price=require_price)
+    return np.select(fails, range(1, len(RULES)), default=0).astype(np.int8)
+
+
+def failing_rules(shop: Shop, price: Floats, product: int, settings: RecoSettings) -> list[str]:
+    """Return every rule of `RULES` that forbids one product (row)."""
+    fails = _broken(shop, price, require_price=settings.require_price)
+    return [rule for rule, broken in zip(RULES[1:], fails, strict=True) if broken[product]]
+
+
+def _broken(shop: Shop, price: Floats, *, require_price: bool) -> list[Bools]:
     products = shop.products
-    fails = [
+    unpriced = np.isnan(price) | (price <= 0)
+    return [
         ~products.goods,
         ~products.active,
-        products.stock == 0,
-        (np.isnan(price) | (price <= 0)) if require_price else np.zeros(len(products), bool),
+        (products.stock == 0) | (products.stock < -1),
+        unpriced & require_price,
         ~shop.in_season(),
     ]
-    fails[2] |= products.stock < -1
-    return np.select(fails, range(1, len(RULES)), default=0).astype(np.int8)
 
 
 def _ties(shop: Shop, settings: RecoSettings, buyers: Ints, recent: Ints) -> npt.NDArray[np.int32]:

@@ -1,10 +1,10 @@
 """How likely a customer is to buy a product next, on one scale for repeats and for new products.
 
-A logistic model of ten features that every shop has; with ``b`` = 1 where the customer bought the
-product before, else 0:
+A logistic model of eleven features that every shop has; with ``b`` = 1 where the customer bought
+the product before, else 0:
 
 * ``one`` 1; ``bought`` b; ``repeat`` b ln(1 + sum over own order days with it of decay ^ order days
-  since); ``age`` b ln(1 + days since it was last bought);
+  since); ``times`` b ln(1 + own order days with it); ``age`` b ln(1 + days since the last of them);
 * ``pop`` ln(1 + buyers ever); ``pop_bought`` b pop; ``recent`` ln(1 + buyers of the last 30 days);
 * ``like`` ln(1 + 20 max(0, what the products bought say, by EASE));
 * ``orders_bought`` b ln(own order days); ``size_bought`` b ln(products per own order day).
@@ -64,6 +64,7 @@ def of_bought(known: Knowledge, block: Block, base: Floats, said: Floats) -> Flo
         base
         + coef["bought"]
         + coef["repeat"] * np.log1p(block.own.astype(np.float64))
+        + coef["times"] * np.log1p(history.count[block.pair])
         + coef["age"] * np.log1p(np.maximum(block.days, 0))
         + coef["pop_bought"] * np.log1p(known.catalogue.buyers[block.product])
         + coef["like"] * np.log1p(LIKE_SCALE * np.maximum(said, 0.0))

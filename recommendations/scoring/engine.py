@@ -7,8 +7,11 @@ a chunk: the same shop and settings give the same bytes. Memory of a chunk is bo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +36,7 @@ from recommendations.scoring.shop import Shop
 from recommendations.scoring.slots import chosen_of
 from recommendations.scoring.tastes import Tastes, tastes_of
 
-CELLS = 2_000_000
+CELLS = 1_000_000
 """Cells of the largest table of a chunk (customers x products of the model)."""
 
 
@@ -46,20 +49,44 @@ def recommend(
     chunk: int | None = None,
     reasons: bool = True,
     known: Knowledge | None = None,
+    workers: int = 2,
 ) -> Iterator[Lists]:
     """Yield the lists of all customers of ``shop``, in ascending order of their rows.
 
     ``mode``: "weighted" or "signals"; by default that of the settings ("auto" is "signals").
     ``customers``: rows, all by default. ``reasons`` off leaves them empty (back-tests). ``known``:
-    what `learn` returned for the same shop and settings, to be asked more than once.
+    what `learn` returned for the same shop and settings, to be asked more than once. ``workers``:
+    threads, each with a chunk of its own.
     """
     known = known or learn(shop, settings)
     mode = mode or ("signals" if settings.mode == "auto" else settings.mode)
     every = np.arange(len(shop.customers))
     rows = every if customers is None else np.unique(np.asarray(customers, np.int64))
     size = chunk or chunk_size(known)
-    for start in range(0, len(rows), size):
-        yield lists_of(known, rows[start : start + size], mode=mode, reasons=reasons)
+    chunks = (rows[start : start + size] for start in range(0, len(rows), size))
+    work = partial(lists_of, known, mode=mode, reasons=reasons)
+    if workers <= 1 or len(rows) <= size:
+        yield from map(work, chunks)
+    else:
+        yield from _in_order(work, chunks, workers)
+
+
+def _in_order(
+    work: Callable[[Ints], Lists], chunks: Iterator[Ints], workers: int
+) -> Iterator[Lists]:
+    """Yield the lists of each chunk in turn; never more than two chunks ahead of the reader."""
+    waiting: deque[Future[Lists]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="recommend") as pool:
+        try:
+            for chunk in chunks:
+                waiting.append(pool.submit(work, chunk))
+                if len(waiting) > workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for each in waiting:
+                each.cancel()
 
 
 def chunk_size(known: Knowledge) -> int:
@@ -105,7 +132,10 @@ def _part(known: Knowledge, rows: Ints, *, mode: str, reasons: bool, avoid_expor
     block = block_of(known, rows)
     tastes = tastes_of(known, block)
     fits = fits_of(known, block, tastes)
-    found = candidates_of(known, block, fits, tastes, avoid_exported=avoid_exported)
+    # The plain order keeps the order within a scenario: more than twice the places are never used.
+    settings = known.settings
+    count = 2 * settings.max_recos if mode == "signals" else settings.model.candidates
+    found = candidates_of(known, block, fits, tastes, count=count, avoid_exported=avoid_exported)
     scores = scores_of(known, block, tastes, found, mode=mode)
     chosen = chosen_of(known, found, scores, fits.orders)
     chosen = chosen[_enough(known, found.who[chosen])]

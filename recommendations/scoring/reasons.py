@@ -2,9 +2,10 @@
 
 Shape: scenario, slot, mode, components {name: value 0…1, weight, points, evidence}, missing
 [names], penalties {recency: value, weight, points below 0, evidence}, model {name, signal,
-strength, because_of [up to three: product id, contribution, order line ids, customers who bought
-both]}, eligibility, rank_change, config_hash. The points of components and penalties add up to the
-score, as long as it is within 0 and 100. Components of weight 0 are there to be read.
+strength, log_odds {part: addend}, because_of [up to three: product id, contribution, order line
+ids, customers who bought both]}, eligibility, rank_change, config_hash. The points of components
+and penalties add up to the score, as long as it is within 0 and 100. Components of weight 0 are
+there to be read.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from recommendations.scoring import evidence
+from recommendations.scoring import evidence, terms
 from recommendations.scoring.arrays import Floats, Ints
 from recommendations.scoring.candidates import Candidates
 from recommendations.scoring.due import due
 from recommendations.scoring.knowledge import Block, Knowledge
-from recommendations.scoring.score import MODEL, Scores, weights_of
+from recommendations.scoring.score import MODEL, Scores, components_of, weights_of
 from recommendations.scoring.settings import COMPONENTS, SCENARIOS
 from recommendations.scoring.shop import AXES
 from recommendations.scoring.tastes import Tastes
@@ -39,7 +40,7 @@ def reasons_of(
 ) -> list[bytes]:
     """Return one JSON object for each of the chosen candidates."""
     columns = (
-        _components(known, block, tastes, found, scores),
+        _components(known, block, tastes, found, scores, mode),
         _missing(known, found, scores, mode),
         _penalties(known, found, scores),
         _models(known, block, found),
@@ -71,7 +72,12 @@ def reasons_of(
 
 
 def _components(
-    known: Knowledge, block: Block, tastes: Tastes, found: Candidates, scores: Scores
+    known: Knowledge,
+    block: Block,
+    tastes: Tastes,
+    found: Candidates,
+    scores: Scores,
+    mode: str,
 ) -> list[dict[str, Any]]:
     points = _points(scores)
     result: list[dict[str, Any]] = [{} for _ in range(len(found))]
@@ -87,11 +93,34 @@ def _components(
         ):
             if weight:
                 label = ("explore" if new else "repeat") if place == MODEL else name
-                each[label] = {
-                    "value": value, "weight": weight, "points": worth, "evidence": shown,
-                }  # fmt: skip
+                each[label] = _part(value, weight, worth, shown)
+    if mode == "signals":
+        _add_readable(known, block, tastes, found, result)
     _add_due(known, found, result)
     return result
+
+
+def _part(value: float, weight: float, points: float, proof: dict[str, Any]) -> dict[str, Any]:
+    return {"value": value, "weight": weight, "points": points, "evidence": proof}
+
+
+def _add_readable(
+    known: Knowledge,
+    block: Block,
+    tastes: Tastes,
+    found: Candidates,
+    result: list[dict[str, Any]],
+) -> None:
+    """Add, with weight 0, what a reader wants to know where the order does not need it."""
+    values = components_of(known, block, tastes, found)
+    for name in ("family", "budget"):
+        place = COMPONENTS.index(name)
+        proof = _proof(known, block, tastes, found, name)
+        known_values = (~np.isnan(values[place])).tolist()
+        columns = (result, _rounded(values[place], 3), proof, known_values)
+        for each, value, shown, given in zip(*columns, strict=True):
+            if given:
+                each[name] = _part(value, 0.0, 0.0, shown)
 
 
 def _points(scores: Scores) -> Floats:
@@ -132,15 +161,12 @@ def _heard(known: Knowledge, found: Candidates) -> evidence.Evidence:
 
 def _add_due(known: Knowledge, found: Candidates, result: list[dict[str, Any]]) -> None:
     """Show how due a product is, with weight 0: the signal itself may or may not contain it."""
-    for each, shown in zip(result, evidence.intervals(known, found), strict=True):
-        if shown:
-            value = float(due(np.array([shown["days"]]), np.array([shown["gap"]]))[0])
-            each["due"] = {
-                "value": round(value, 3),
-                "weight": 0.0,
-                "points": 0.0,
-                "evidence": shown,
-            }
+    shown = evidence.intervals(known, found)
+    days = np.array([each.get("days", 0) for each in shown], np.int64)
+    gaps = np.array([each.get("gap", np.nan) for each in shown], np.float64)
+    for each, proof, value in zip(result, shown, _rounded(due(days, gaps), 3), strict=True):
+        if proof:
+            each["due"] = _part(value, 0.0, 0.0, proof)
 
 
 def _missing(known: Knowledge, found: Candidates, scores: Scores, mode: str) -> list[list[str]]:
@@ -173,15 +199,17 @@ def _models(known: Knowledge, block: Block, found: Candidates) -> list[dict[str,
     named = known.similarity.name
     signal = known.settings.model.signal
     because = evidence.because_of(known, block, found)
-    columns = zip(_rounded(found.signal, 4), found.pair.tolist(), because, strict=True)
+    parts_of = terms.terms_of(known, block, found) if signal == "chance" else [{}] * len(found)
+    columns = zip(_rounded(found.signal, 4), found.pair.tolist(), because, parts_of, strict=True)
     return [
         {
             "name": "repeat" if pair >= 0 else named if proof else "popularity",
             "signal": signal,
             "strength": strength,
+            "log_odds": parts,
             "because_of": proof,
         }
-        for strength, pair, proof in columns
+        for strength, pair, proof, parts in columns
     ]
 
 

@@ -65,7 +65,13 @@ def allowed(known: Knowledge, block: Block, fits: Fits, *, avoid_exported: bool)
 
 
 def own_products(
-    known: Knowledge, block: Block, fits: Fits, said: Singles, *, avoid_exported: bool
+    known: Knowledge,
+    block: Block,
+    fits: Fits,
+    said: Singles,
+    *,
+    count: int,
+    avoid_exported: bool,
 ) -> tuple[Any, ...]:
     """Return the columns of `Candidates` for WINBACK's and REBUY's own products."""
     column = known.similarity.column[block.product]
@@ -74,7 +80,7 @@ def own_products(
     heard[inside] = said[block.who[inside], column[inside]]
     strength = signal(known, block, heard)
     fine = np.flatnonzero(allowed(known, block, fits, avoid_exported=avoid_exported))
-    place = fine[_leading(known, block, fine, strength[fine])]
+    place = fine[_leading(known, block, fine, strength[fine], count)]
     who = block.who[place]
     # The formula divides by the customer's largest signal, also of what may not be offered now.
     largest = np.zeros(len(block))
@@ -91,8 +97,8 @@ def own_products(
     )
 
 
-def _leading(known: Knowledge, block: Block, fine: Ints, strength: Floats) -> Ints:
-    """Return the best ``model.candidates`` of each customer, few of one family."""
+def _leading(known: Knowledge, block: Block, fine: Ints, strength: Floats, count: int) -> Ints:
+    """Return the best ``count`` of each customer, few of one family."""
     settings = known.settings
     who, product = block.who[fine], block.product[fine]
     order = np.lexsort((-known.catalogue.tie[REBUY][product], -strength, who))
@@ -100,7 +106,7 @@ def _leading(known: Knowledge, block: Block, fine: Ints, strength: Floats) -> In
     crowded = _places_by(who[order], family[order]) >= settings.max_recos
     crowded &= (family[order] >= 0) & settings.one_per_family
     order = order[~crowded]
-    kept = positions_within(starts_of(who[order]), len(order)) < settings.model.candidates
+    kept = positions_within(starts_of(who[order]), len(order)) < count
     return np.asarray(order[kept], np.int64)
 
 

@@ -41,37 +41,40 @@ class _Table:
 
     def __init__(self, known: Knowledge, found: Candidates, scores: Scores, size: int) -> None:
         tie = known.catalogue.tie[found.scenario, found.product]
-        order = np.lexsort((-tie, -scores.total, found.who))
-        who = found.who[order]
+        self.order = np.lexsort((-tie, -scores.total, found.who))
+        who = found.who[self.order]
         column = positions_within(starts_of(who), len(who))
-        width = int(column.max(initial=-1)) + 1
-        self.place = np.full((size, width), -1, np.int64)
-        self.place[who, column] = order
-        self.free: Bools = self.place >= 0
-        self.product = self._table(found.product)
-        self.family = self._table(known.shop.products.family[found.product])
-        self.explore = self._table(found.explore.astype(np.int8))
+        self.first = np.searchsorted(who, np.arange(size))
+        self.width = int(column.max(initial=-1)) + 1
+        self.free: Bools = np.zeros((size, self.width), bool)
+        self.free[who, column] = True
+        self.product = self._table(who, column, found.product)
+        self.family = self._table(who, column, known.shop.products.family[found.product])
+        self.explore: Bools = np.zeros((size, self.width), bool)
+        self.explore[who, column] = found.explore[self.order]
         self.most = known.settings.max_recos
-        self.picked = np.full((size, self.most), width, np.int64)
+        self.picked = np.full((size, self.most), self.width, np.int64)
         self.count = np.zeros(size, np.int64)
-        self.used = np.full((size, self.most), -1, self.family.dtype)
+        self.used = np.full((size, self.most), -1, np.int32)
 
-    def _table(self, column: AnyArray) -> npt.NDArray[np.int64]:
-        table = np.full(self.place.shape, -1, np.int64)
-        table[self.free] = column[self.place[self.free]]
+    def _table(self, who: Ints, column: Ints, values: AnyArray) -> npt.NDArray[np.int32]:
+        table = np.full(self.free.shape, -1, np.int32)
+        table[who, column] = values[self.order]
         return table
 
     def take(self, kind: int, wanting: Bools, *, different: bool) -> None:
         """Give each customer in ``wanting`` the best free candidate of a kind, where one is."""
         rows = np.flatnonzero(wanting & (self.count < self.most))
-        if not len(rows) or not self.place.shape[1]:
+        if not len(rows) or not self.width:
             return
         free = self.free[rows]
         if kind != EITHER:
-            free = free & (self.explore[rows] == (kind == EXPLORE))
+            free &= self.explore[rows] == (kind == EXPLORE)
         if different:
-            taken = (self.family[rows][:, :, None] == self.used[rows][:, None, :]).any(axis=2)
-            free = free & ~(taken & (self.family[rows] >= 0))
+            family, used = self.family[rows], self.used[rows]
+            for place in range(int(self.count[rows].max(initial=0))):
+                taken = used[:, place, None]
+                free &= (family != taken) | (taken < 0)
         column = free.argmax(axis=1)
         some = free[np.arange(len(rows)), column]
         self._pick(rows[some], column[some])
@@ -80,11 +83,10 @@ class _Table:
         self.picked[rows, self.count[rows]] = column
         self.used[rows, self.count[rows]] = self.family[rows, column]
         self.count[rows] += 1
-        same = self.product[rows] == self.product[rows, column][:, None]
-        self.free[rows] &= ~same
+        self.free[rows] &= self.product[rows] != self.product[rows, column][:, None]
 
     def ranked(self) -> Ints:
         """Return the picked candidates by customer, best first."""
         columns = np.sort(self.picked, axis=1)
-        rows, rank = np.nonzero(columns < self.place.shape[1])
-        return self.place[rows, columns[rows, rank]]
+        rows, rank = np.nonzero(columns < self.width)
+        return np.asarray(self.order[self.first[rows] + columns[rows, rank]], np.int64)
