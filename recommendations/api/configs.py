@@ -86,8 +86,9 @@ class RecoConfigViewSet(ListMixin, RetrieveMixin):
     @action(detail=True, pagination_class=None, filter_backends=[])
     def diff(self, request: Request, pk: str) -> Response:
         """``before`` is of these settings, ``after`` of the others."""
+        these = self.get_object()
         other = _found(request.query_params.get("to", ""), "to")
-        found = differences(self.get_object().values, other.values)
+        found = differences(these.values, other.values)
         return Response(DifferenceSerializer(found, many=True).data)
 
 
