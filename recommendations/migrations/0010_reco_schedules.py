@@ -35,7 +35,7 @@ def remove(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("recommendations", "0007_outcomes"),
+        ("recommendations", "0009_contactability_v2"),
         ("common", "0004_schedules"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),
     ]
