@@ -88,6 +88,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _list("Profiles", "interests", "analytics.customerprofile"),
                 _list("Contacts", "mail", "customers.contactevent"),
                 _list("Consents", "how_to_reg", "customers.consent"),
+                _list("Blocks", "do_not_disturb_on", "customers.contactblock"),
+                _list("Contact policy", "rule", "customers.contactpolicy"),
                 _list("Campaigns", "campaign", "customers.campaign"),
             ],
         ),

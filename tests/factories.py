@@ -13,6 +13,7 @@ from crm_project.common.models import Job, RefreshState, User
 from customers.models import (
     Campaign,
     Consent,
+    ContactBlock,
     ContactEvent,
     Customer,
     CustomerAlias,
@@ -95,6 +96,16 @@ class ConsentFactory(DjangoModelFactory):
     status = "granted"
     source = "checkout"
     decided_at = factory.LazyFunction(timezone.now)
+
+
+class ContactBlockFactory(DjangoModelFactory):
+    class Meta:
+        model = ContactBlock
+
+    customer = factory.SubFactory(CustomerFactory)
+    kind = "optout"
+    source = "a call"
+    since = factory.LazyFunction(timezone.now)
 
 
 class ContactEventFactory(DjangoModelFactory):

@@ -19,6 +19,7 @@ from tests.analytics.signals import envelope
 from tests.factories import (
     CampaignFactory,
     ConsentFactory,
+    ContactBlockFactory,
     ContactEventFactory,
     CustomerAliasFactory,
     CustomerFactory,
@@ -60,6 +61,7 @@ def filled():
         OrderFactory(customer=customer, channel="<b>web</b>", items=1)
     CustomerAliasFactory(customer=customer, reason=HOSTILE)
     ConsentFactory(customer=customer, source=HOSTILE)
+    ContactBlockFactory(customer=customer, source=HOSTILE)
     ContactEventFactory(customer=customer, campaign=CampaignFactory(name=HOSTILE))
     ProductAliasFactory(label=f"{HOSTILE} {FORMULA}")
     Product.objects.update(label=HOSTILE, family=FORMULA)

@@ -133,7 +133,7 @@ class TestCustomerPage:
             admin_client.get(url)
 
         # One or two for each figure and tab, none for each row of them.
-        assert len(queries) <= 36
+        assert len(queries) <= 40
 
 
 @pytest.mark.parametrize("name", ["saved", "embedding", "status", "taste", "contactable"])

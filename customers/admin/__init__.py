@@ -1,3 +1,3 @@
-from customers.admin import contact, customer, imports
+from customers.admin import contact, customer, imports, policy
 
-__all__ = ["contact", "customer", "imports"]
+__all__ = ["contact", "customer", "imports", "policy"]

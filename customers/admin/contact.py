@@ -26,10 +26,18 @@ _STATUS = {
 
 @admin.register(Campaign)
 class CampaignAdmin(HistoryAdmin[Campaign], ReasonAdmin[Campaign]):
-    list_display = ["name", "code", "channel", "purpose", "starts_at", "ends_at", "cost"]
+    list_display = ["name", "code", "channel", "purpose", "contact_at", "starts_at", "ends_at",
+                    "cost"]  # fmt: skip
     list_filter = ["channel", "purpose"]
     search_fields = ["code", "name"]
     search_help_text = "Code or name"
+    prepopulated_fields = {"code": ["name"]}
+    fieldsets = (
+        (None, {"fields": ["name", "code", ("channel", "purpose")]}),
+        ("When", {"fields": ["contact_at", ("starts_at", "ends_at")]}),
+        ("What it costs, and how its effect is measured", {"fields": [
+            "cost", ("holdout_share", "window_days")]}),
+    )  # fmt: skip
     history_sources = [Source(apps.get_model("customers.CampaignEvent"))]
 
 

@@ -26,6 +26,7 @@ from customers.models import Consent, Customer, CustomerAlias
 HISTORY = [
     Source(apps.get_model("customers.CustomerEvent")),
     Source(apps.get_model("customers.ConsentEvent"), "customer_id", "Consent"),
+    Source(apps.get_model("customers.ContactBlockEvent"), "customer_id", "Block"),
 ]
 NOT_CONTACTABLE = {
     "MERGED_OR_DELETED": "merged or deleted",

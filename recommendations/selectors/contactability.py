@@ -40,6 +40,14 @@ _DECIDE = """
     )
 """
 
+_CHANNELS = """
+    SELECT channel, found.customer_id, allowed, code, codes, evidence, next_allowed_at
+    FROM unnest(%s::text[]) AS channel
+    CROSS JOIN LATERAL crm_private.contactability(
+        array[%s]::bigint[], channel, 'marketing', NULL, %s
+    ) AS found
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -133,8 +141,18 @@ def decide_one(
     )[customer_id]
 
 
-def _decisions(cursor: Any, at: datetime) -> Iterator[tuple[int, Decision]]:
-    for customer_id, allowed, code, codes, shown, next_at in cursor:
+def decide_channels(*, customer_id: int, at: datetime | None = None) -> dict[str, Decision]:
+    """Decide about marketing on every channel for one customer, in one statement."""
+    moment = at or timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute(_CHANNELS, [Channel.values, customer_id, moment])
+        return {
+            channel: found for channel, *row in cursor for _, found in _decisions([row], moment)
+        }
+
+
+def _decisions(rows: Iterable[Any], at: datetime) -> Iterator[tuple[int, Decision]]:
+    for customer_id, allowed, code, codes, shown, next_at in rows:
         yield customer_id, Decision(allowed, code, tuple(codes), shown, next_at, at)
 
 
