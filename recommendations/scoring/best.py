@@ -81,7 +81,9 @@ def _of_other_families(
     width = masked.shape[1]
     full = top[:, -1] != NEVER
     several = np.sort(families[width - 1 - (top & _LOW)], axis=1)
-    variety = 1 + (np.diff(several, axis=1) != 0).sum(axis=1) + (several == -1).sum(axis=1)
+    known = several[:, 1:] >= 0
+    variety = (known & (np.diff(several, axis=1) != 0)).sum(axis=1) + (several[:, 0] >= 0)
+    variety += (several == -1).sum(axis=1)
     poor = np.flatnonzero(full & (variety < different))
     left = masked[poor]
     rows, cells, ranks = [], [], []

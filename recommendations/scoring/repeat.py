@@ -98,15 +98,22 @@ def own_products(
 
 
 def _leading(known: Knowledge, block: Block, fine: Ints, strength: Floats, count: int) -> Ints:
-    """Return the best ``count`` of each customer, few of one family."""
+    """Return the best ``count`` of each customer, few of one family, and the best of the next.
+
+    Whoever has enough families keeps the best of so many as the list has places.
+    """
     settings = known.settings
     who, product = block.who[fine], block.product[fine]
     order = np.lexsort((-known.catalogue.tie[REBUY][product], -strength, who))
-    family = known.shop.products.family[product]
-    crowded = _places_by(who[order], family[order]) >= settings.max_recos
-    crowded &= (family[order] >= 0) & settings.one_per_family
-    order = order[~crowded]
-    kept = positions_within(starts_of(who[order]), len(order)) < count
+    family = known.shop.products.family[product][order]
+    place = np.where(family >= 0, _places_by(who[order], family), 0)
+    if settings.one_per_family:
+        order, place = order[place < settings.max_recos], place[place < settings.max_recos]
+    owner = who[order]
+    kept = positions_within(starts_of(owner), len(order)) < count
+    first = np.flatnonzero(place == 0)
+    leading = positions_within(starts_of(owner[first]), len(first)) < settings.max_recos
+    kept[first[leading]] = True
     return np.asarray(order[kept], np.int64)
 
 
