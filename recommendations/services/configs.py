@@ -9,7 +9,8 @@ from crm_project.common.exceptions import ConflictError, CrmError
 from crm_project.common.models import User
 from recommendations.models import RecoConfig
 from recommendations.scoring.settings import RecoSettings, SettingsError, settings_hash
-from recommendations.selectors.run_plan import merged, settings_of
+from recommendations.selectors.run_plan import merged
+from recommendations.selectors.run_plan import settings_of as settings_of
 
 Status = RecoConfig.Status
 

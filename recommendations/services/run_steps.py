@@ -1,7 +1,7 @@
 """What a run of recommendations does, step by step, inside the transaction of ``runs``."""
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -15,8 +15,6 @@ from django.conf import settings
 from analytics.selectors.segmentation_values import end_of
 from crm_project.common.exceptions import CrmError
 from crm_project.common.jobs import Progress
-from customers.models import Customer
-from customers.selectors.customers import ids_by_code
 from customers.selectors.policy import policy_snapshot
 from recommendations import scoring
 from recommendations.models import RecoRun
@@ -25,6 +23,7 @@ from recommendations.scoring.lists import Lists
 from recommendations.scoring.settings import SCENARIOS
 from recommendations.scoring.shop import Shop
 from recommendations.selectors.contactability import Decision, decide
+from recommendations.selectors.customers_asked import refuse
 from recommendations.selectors.run_plan import plan_of
 from recommendations.selectors.shop import data_version, load_shop, rows_of
 from recommendations.services.quality import check
@@ -36,41 +35,11 @@ PARTS = 100
 READ, RECOMMENDED = 10, 95
 """The parts done when the shop is read, and when all lists are written."""
 
-NAMED = 5
-"""Codes that a message names; of more it says how many there are."""
-
 Result = TypeVar("Result")
 
 
 class RunStoppedError(CrmError):
     """The data are not good enough to recommend from."""
-
-
-def chosen_customers(codes: Collection[str] | None) -> dict[str, int] | None:
-    """Return the ids by present code of the customers asked for; None where all are.
-
-    Old codes count. Raises ``CrmError`` for codes that nobody has, and for customers to whom
-    nothing is recommended: test, merged and deleted ones.
-    """
-    if codes is None:
-        return None
-    asked = sorted({code.strip() for code in codes} - {""})
-    if not asked:
-        raise CrmError("Name at least one customer, or leave the customers out to mean all.")
-    found = ids_by_code(asked)
-    _refuse([code for code in asked if code not in found], "No customer has the code")
-    rows = Customer.objects.filter(pk__in=found.values())
-    active = dict(rows.filter(status="active", is_test=False).values_list("code", "pk"))
-    left = rows.exclude(pk__in=active.values()).order_by("code")
-    _refuse(list(left.values_list("code", flat=True)), "Nothing is recommended to test, merged or "
-            "deleted customers like")  # fmt: skip
-    return active
-
-
-def _refuse(codes: list[str], words: str) -> None:
-    if codes:
-        more = f" and {len(codes) - NAMED:,} more" if len(codes) > NAMED else ""
-        raise CrmError(f"{words} {', '.join(codes[:NAMED])}{more}.")
 
 
 class _Clock:
@@ -143,7 +112,7 @@ def _rows(shop: Shop, chosen: Mapping[str, int] | None) -> npt.NDArray[np.int32]
     ids = np.array(sorted(chosen.values()), np.int64)
     rows, there = rows_of(ids, shop.customers.id)
     missing = set(ids[~there].tolist())
-    _refuse([code for code, pk in sorted(chosen.items()) if pk in missing], "On that day nobody "
+    refuse([code for code, pk in sorted(chosen.items()) if pk in missing], "On that day nobody "
             "knew yet of")  # fmt: skip
     return rows.astype(np.int32)
 

@@ -19,6 +19,7 @@ from crm_project.common.jobs import Progress
 from crm_project.common.models import User
 from crm_project.common.services import refresh
 from recommendations.models import RecoConfig, RecoRun
+from recommendations.selectors.customers_asked import chosen_customers
 from recommendations.services import run_steps as steps
 from recommendations.services.configs import active_config
 from recommendations.services.run_steps import RunStoppedError
@@ -51,7 +52,7 @@ def recommend(
     ``RunStoppedError`` when the data break a rule of quality (the run says which), and
     ``ConflictError`` while another run is under way.
     """
-    chosen = steps.chosen_customers(customers)
+    chosen = chosen_customers(customers)
     run = RecoRun.objects.create(
         as_of=_checked(as_of),
         time_zone=settings.TIME_ZONE,
@@ -87,7 +88,7 @@ def preview(
     run = RecoRun(
         as_of=_checked(as_of), time_zone=settings.TIME_ZONE, config=config or active_config()
     )
-    steps.compute(run, steps.chosen_customers(customers), write=False, progress=progress)
+    steps.compute(run, chosen_customers(customers), write=False, progress=progress)
     return run
 
 
