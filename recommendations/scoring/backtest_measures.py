@@ -84,7 +84,9 @@ def ndcg(hits: Bools, relevant: Ints, length: int) -> Floats:
     """
     discount = 1.0 / np.log2(np.arange(length) + 2.0)
     best = np.concatenate(([np.nan], np.cumsum(discount)))
-    return np.asarray((hits[:, :length] * discount).sum(axis=1) / best[np.minimum(relevant, length)])
+    return np.asarray(
+        (hits[:, :length] * discount).sum(axis=1) / best[np.minimum(relevant, length)]
+    )
 
 
 def worth_of(origin: Origin, lists: Places, targets: Targets, length: int) -> Worth:

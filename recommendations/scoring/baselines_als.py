@@ -13,7 +13,9 @@ from threadpoolctl import threadpool_limits
 
 from recommendations.scoring.arrays import Ints, Singles
 
-ABSENT = "The library implicit is not installed here (it has ready-made wheels for Linux on x86-64)."
+ABSENT = (
+    "The library implicit is not installed here (it has ready-made wheels for Linux on x86-64)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,9 @@ def library() -> ModuleType | None:
 class AlsModel:
     """Factors fitted to who bought what (0 or 1)."""
 
-    def __init__(self, implicit: ModuleType, binary: sparse.csr_matrix, chosen: AlsSettings) -> None:
+    def __init__(
+        self, implicit: ModuleType, binary: sparse.csr_matrix, chosen: AlsSettings
+    ) -> None:
         with warnings.catch_warnings(), threadpool_limits(1, "blas"):
             warnings.simplefilter("ignore")
             model = implicit.als.AlternatingLeastSquares(

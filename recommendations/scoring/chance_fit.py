@@ -37,10 +37,10 @@ class Examples:
     label: Bools
 
 
-def examples_of(origin: Origin, *, chunk: int) -> Examples:
+def examples_of(origin: Origin, *, exclusion: bool = True, chunk: int) -> Examples:
     """Return the candidates of all customers of an origin with what became of them."""
     parts = [
-        _examples(origin, start, min(start + chunk, len(origin)))
+        _examples(origin, start, min(start + chunk, len(origin)), exclusion=exclusion)
         for start in range(0, len(origin), chunk)
     ]
     if not parts:
@@ -53,9 +53,9 @@ def examples_of(origin: Origin, *, chunk: int) -> Examples:
     )
 
 
-def _examples(origin: Origin, start: int, stop: int) -> Examples:
+def _examples(origin: Origin, start: int, stop: int, *, exclusion: bool) -> Examples:
     known = origin.known
-    allowed = origin.allowed(start, stop, exclusion=True)
+    allowed = origin.allowed(start, stop, exclusion=exclusion)
     bought = origin.table(origin.bought, start, stop)
     said = _said(origin, start, stop)
     column = _columns_of_products(origin)

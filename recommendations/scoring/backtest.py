@@ -1,0 +1,203 @@
+"""The back-test: at several past days, what would have been offered, and was it bought?
+
+Every method chooses from the same products on the same day. The row "our lists" is honest: at each
+origin its plan and coefficients come from earlier origins only. What the shop's next run uses is
+chosen in the same way, from all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from recommendations.scoring import baselines, chance_fit
+from recommendations.scoring.backtest_gate import Gate, gate_of
+from recommendations.scoring.backtest_measures import LENGTH, SHORT, Places, lists_by, worth_of
+from recommendations.scoring.backtest_origins import Origin, origin_days, origin_of
+from recommendations.scoring.backtest_plans import (
+    PLANS,
+    SIGNALS,
+    WEIGHTED,
+    OwnLists,
+    Plan,
+    Trial,
+    best_plan,
+    own_lists,
+    placed_by,
+    settings_for,
+)
+from recommendations.scoring.baselines_fitted import Peer, Scores, neighbours_of
+from recommendations.scoring.settings import RecoSettings
+from recommendations.scoring.shop import Shop
+
+Tell = Callable[[int, int, str], None]
+
+OURS = "ours"
+RIVALS = ("popular_30", "own_decayed", "ease", "als")
+"""The baselines that our lists are asked to reach; the others are shown."""
+
+
+class NotEnoughError(ValueError):
+    """The shop has too few past orders to look back at; the message says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a back-test is made.
+
+    ``origins``: days that are judged; ``warm_up``: days before them that only teach. ``spacing``:
+    days between them, and left ahead of the last. ``least_history``: days of orders an origin must
+    have behind it. ``most_customers``: judged per origin. ``draws``, ``seed``: of the bootstrap.
+    """
+
+    origins: int = 4
+    warm_up: int = 2
+    spacing: int = 30
+    least_history: int = 60
+    most_customers: int = 5000
+    draws: int = 1000
+    seed: int = 5
+    cells: int = 2_000_000
+
+
+@dataclass(slots=True, eq=False)
+class Judged:
+    """What everybody would have offered at one origin.
+
+    ``lists``: by method and whether recent purchases are excluded; ``ours`` with the scenarios,
+    ``longer``: ours for ten places.
+    """
+
+    origin: Origin
+    plan: str
+    values: dict[str, Any]
+    lists: dict[tuple[str, bool], Places] = field(default_factory=dict)
+    ours: dict[bool, OwnLists] = field(default_factory=dict)
+    longer: dict[bool, Places] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class Found:
+    """What a back-test found, before it is written down.
+
+    ``plan``, ``values``: for the present, chosen from all origins. ``gate``: of that choice.
+    """
+
+    judged: list[Judged]
+    trials: dict[str, list[Trial]]
+    plan: Plan
+    values: dict[str, Any]
+    gate: Gate
+    peer: Peer
+
+
+def run(shop: Shop, settings: RecoSettings, options: Options, *, tell: Tell | None = None) -> Found:
+    """Make a back-test of ``shop``. Raises NotEnoughError."""
+    return _Backtest(shop, settings, options, tell).run()
+
+
+class _Backtest:
+    def __init__(
+        self, shop: Shop, settings: RecoSettings, options: Options, tell: Tell | None
+    ) -> None:
+        self.shop, self.settings, self.options = shop, settings, options
+        self.tell: Tell = tell or (lambda done, total, what: None)
+        self.chunk = max(64, min(2048, options.cells // max(1, len(shop.products))))
+        self.examples: list[tuple[Origin, chance_fit.Examples]] = []
+        self.trials: dict[str, list[Trial]] = {plan.name: [] for plan in PLANS}
+        self.rivals: dict[str, list[Trial]] = {}
+        self.peer = Peer()
+
+    def run(self) -> Found:
+        options = self.options
+        days = origin_days(
+            self.shop,
+            count=options.origins + options.warm_up,
+            spacing=options.spacing,
+            least_history=options.least_history,
+        )
+        judged: list[Judged] = []
+        for number, day in enumerate(days):
+            self.tell(number, len(days) + 1, f"Looking ahead from {date.fromordinal(day)}")
+            origin = origin_of(
+                self.shop, day, self.settings, limit=options.most_customers, seed=options.seed
+            )
+            if len(origin):
+                judged.append(self._judged(origin))
+        if not judged:
+            raise NotEnoughError(
+                "There are not enough past orders to look back at: it takes orders of "
+                f"{options.least_history + options.spacing} days, and customers who ordered again."
+            )
+        self.tell(len(days), len(days) + 1, "Choosing the plan")
+        present = self.shop.as_of
+        name, gate = self._choice(present)
+        plan = next(one for one in PLANS if one.name == name)
+        values = settings_for(self.settings, plan, self._fit(present))[1]
+        teaching = min(options.warm_up, len(judged) - 1)
+        return Found(judged[teaching:], self.trials, plan, values, gate, self.peer)
+
+    def _judged(self, origin: Origin) -> Judged:
+        """Try all plans and baselines at an origin."""
+        chance = self._fit(origin.day)
+        name, _ = self._choice(origin.day)
+        plan = next(one for one in PLANS if one.name == name)
+        settings, values = settings_for(self.settings, plan, chance)
+        judged = Judged(origin, name, values)
+        for one in PLANS:
+            changed = settings_for(self.settings, one, chance)[0]
+            lists = own_lists(origin, changed, mode=one.mode, exclusion=True)
+            judged.lists[f"plan:{one.name}", True] = lists.products
+            if one is plan:
+                judged.ours[True] = lists
+        judged.ours[False] = own_lists(origin, settings, mode=plan.mode, exclusion=False)
+        for exclusion in (True, False):
+            judged.lists[OURS, exclusion] = judged.ours[exclusion].products
+            longer = own_lists(origin, settings, mode=plan.mode, length=LENGTH, exclusion=exclusion)
+            judged.longer[exclusion] = longer.products
+            for method, kind, scores in self._methods(origin):
+                judged.lists[method, exclusion] = lists_by(
+                    origin, scores, kind=kind, exclusion=exclusion, chunk=self.chunk
+                )
+        self._remember(judged)
+        self.examples.append((origin, chance_fit.examples_of(origin, chunk=self.chunk)))
+        return judged
+
+    def _methods(self, origin: Origin) -> Iterator[tuple[str, str, Scores]]:
+        """Yield the baselines: name, kind and scores."""
+        for one in (*baselines.SIMPLE, *baselines.HELPERS):
+            yield one.name, one.kind, one.scores
+        yield "tifu", "any", neighbours_of(origin)
+        peer = self.peer.scores(origin, chunk=self.chunk)
+        if peer is not None:
+            yield "als", "any", peer
+
+    def _remember(self, judged: Judged) -> None:
+        origin = judged.origin
+        for one in PLANS:
+            self.trials[one.name].append(_trial(origin, judged.lists[f"plan:{one.name}", True]))
+        for name in RIVALS:
+            if (name, True) in judged.lists:
+                trial = _trial(origin, judged.lists[name, True])
+                self.rivals.setdefault(name, []).append(trial)
+
+    def _fit(self, before: int) -> dict[str, float] | None:
+        """Return coefficients fitted to the next baskets placed up to ``before``."""
+        parts = [(part, placed_by(origin, part.place, before)) for origin, part in self.examples]
+        return chance_fit.fitted(parts, self.settings.chance)
+
+    def _choice(self, before: int) -> tuple[str, Gate]:
+        """Return the plan to use, and what the gate said of the best weighted one."""
+        plain = [plan.name for plan in PLANS if plan.mode == SIGNALS]
+        weighted = [plan.name for plan in PLANS if plan.mode == WEIGHTED]
+        best = best_plan(self.trials, before=before, allowed=plain)
+        heavy = best_plan(self.trials, before=before, allowed=weighted)
+        gate = gate_of(self.trials[heavy], self.trials[best], self.rivals, before=before)
+        return (heavy if gate.passed else best), gate
+
+
+def _trial(origin: Origin, lists: Places) -> Trial:
+    ndcg = worth_of(origin, lists, origin.basket, SHORT).values["ndcg"]
+    return Trial(origin.rows, ndcg, origin.next_day)
