@@ -7,8 +7,8 @@ chosen in the same way, from all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -20,7 +20,6 @@ from recommendations.scoring.backtest_plans import (
     PLANS,
     SIGNALS,
     WEIGHTED,
-    OwnLists,
     Plan,
     Trial,
     best_plan,
@@ -28,13 +27,14 @@ from recommendations.scoring.backtest_plans import (
     placed_by,
     settings_for,
 )
+from recommendations.scoring.backtest_slots import Judged, Slot, slots_of, unreliable
 from recommendations.scoring.baselines_fitted import Peer, Scores, neighbours_of
 from recommendations.scoring.settings import RecoSettings
 from recommendations.scoring.shop import Shop
 
 Tell = Callable[[int, int, str], None]
 
-OURS = "ours"
+OURS, ANY_FAMILY = "ours", "any_family"
 RIVALS = ("popular_30", "own_decayed", "ease", "als")
 """The baselines that our lists are asked to reach; the others are shown."""
 
@@ -63,22 +63,6 @@ class Options:
 
 
 @dataclass(slots=True, eq=False)
-class Judged:
-    """What everybody would have offered at one origin.
-
-    ``lists``: by method and whether recent purchases are excluded; ``ours`` with the scenarios,
-    ``longer``: ours for ten places.
-    """
-
-    origin: Origin
-    plan: str
-    values: dict[str, Any]
-    lists: dict[tuple[str, bool], Places] = field(default_factory=dict)
-    ours: dict[bool, OwnLists] = field(default_factory=dict)
-    longer: dict[bool, Places] = field(default_factory=dict)
-
-
-@dataclass(slots=True, eq=False)
 class Found:
     """What a back-test found, before it is written down.
 
@@ -91,6 +75,7 @@ class Found:
     values: dict[str, Any]
     gate: Gate
     peer: Peer
+    slots: list[Slot]
 
 
 def run(shop: Shop, settings: RecoSettings, options: Options, *, tell: Tell | None = None) -> Found:
@@ -105,7 +90,7 @@ class _Backtest:
         self.shop, self.settings, self.options = shop, settings, options
         self.tell: Tell = tell or (lambda done, total, what: None)
         self.chunk = max(64, min(2048, options.cells // max(1, len(shop.products))))
-        self.examples: list[tuple[Origin, chance_fit.Examples]] = []
+        self.examples: dict[bool, list[tuple[Origin, chance_fit.Examples]]] = {True: [], False: []}
         self.trials: dict[str, list[Trial]] = {plan.name: [] for plan in PLANS}
         self.rivals: dict[str, list[Trial]] = {}
         self.peer = Peer()
@@ -135,35 +120,55 @@ class _Backtest:
         present = self.shop.as_of
         name, gate = self._choice(present)
         plan = next(one for one in PLANS if one.name == name)
-        values = settings_for(self.settings, plan, self._fit(present))[1]
-        teaching = min(options.warm_up, len(judged) - 1)
-        return Found(judged[teaching:], self.trials, plan, values, gate, self.peer)
+        judged = judged[min(options.warm_up, len(judged) - 1) :]
+        slots = slots_of(judged, draws=options.draws, seed=options.seed)
+        chance = self._fit(present, without=unreliable(slots) if plan.fitted else ())
+        values = settings_for(self.settings, plan, chance)[1]
+        return Found(judged, self.trials, plan, values, gate, self.peer, slots)
 
     def _judged(self, origin: Origin) -> Judged:
         """Try all plans and baselines at an origin."""
         chance = self._fit(origin.day)
         name, _ = self._choice(origin.day)
         plan = next(one for one in PLANS if one.name == name)
-        settings, values = settings_for(self.settings, plan, chance)
-        judged = Judged(origin, name, values)
+        judged = Judged(origin, name, settings_for(self.settings, plan, chance)[1])
         for one in PLANS:
             changed = settings_for(self.settings, one, chance)[0]
             lists = own_lists(origin, changed, mode=one.mode, exclusion=True)
             judged.lists[f"plan:{one.name}", True] = lists.products
             if one is plan:
                 judged.ours[True] = lists
-        judged.ours[False] = own_lists(origin, settings, mode=plan.mode, exclusion=False)
+        methods = list(self._methods(origin))
         for exclusion in (True, False):
-            judged.lists[OURS, exclusion] = judged.ours[exclusion].products
-            longer = own_lists(origin, settings, mode=plan.mode, length=LENGTH, exclusion=exclusion)
-            judged.longer[exclusion] = longer.products
-            for method, kind, scores in self._methods(origin):
+            self._ours(judged, plan, exclusion=exclusion)
+            for method, kind, scores in methods:
                 judged.lists[method, exclusion] = lists_by(
                     origin, scores, kind=kind, exclusion=exclusion, chunk=self.chunk
                 )
+            found = chance_fit.examples_of(origin, exclusion=exclusion, chunk=self.chunk)
+            self.examples[exclusion].append((origin, found))
         self._remember(judged)
-        self.examples.append((origin, chance_fit.examples_of(origin, chunk=self.chunk)))
         return judged
+
+    def _ours(self, judged: Judged, plan: Plan, *, exclusion: bool) -> None:
+        """Add our lists of three and of ten, and those without the rule on families."""
+        origin = judged.origin
+        chance = self._fit(origin.day, exclusion=exclusion)
+        settings, _ = settings_for(self.settings, plan, chance)
+        if exclusion not in judged.ours:
+            judged.ours[exclusion] = own_lists(
+                origin, settings, mode=plan.mode, exclusion=exclusion
+            )
+        judged.lists[OURS, exclusion] = judged.ours[exclusion].products
+        judged.longer[exclusion] = own_lists(
+            origin, settings, mode=plan.mode, length=LENGTH, exclusion=exclusion
+        ).products
+        judged.lists[ANY_FAMILY, exclusion] = own_lists(
+            origin,
+            replace(settings, one_per_family=False),
+            mode=plan.mode,
+            exclusion=exclusion,
+        ).products
 
     def _methods(self, origin: Origin) -> Iterator[tuple[str, str, Scores]]:
         """Yield the baselines: name, kind and scores."""
@@ -183,10 +188,15 @@ class _Backtest:
                 trial = _trial(origin, judged.lists[name, True])
                 self.rivals.setdefault(name, []).append(trial)
 
-    def _fit(self, before: int) -> dict[str, float] | None:
+    def _fit(
+        self, before: int, *, exclusion: bool = True, without: Collection[str] = ()
+    ) -> dict[str, float] | None:
         """Return coefficients fitted to the next baskets placed up to ``before``."""
-        parts = [(part, placed_by(origin, part.place, before)) for origin, part in self.examples]
-        return chance_fit.fitted(parts, self.settings.chance)
+        parts = [
+            (part, placed_by(origin, part.place, before))
+            for origin, part in self.examples[exclusion]
+        ]
+        return chance_fit.fitted(parts, self.settings.chance, without=without)
 
     def _choice(self, before: int) -> tuple[str, Gate]:
         """Return the plan to use, and what the gate said of the best weighted one."""

@@ -1,4 +1,4 @@
-"""Intervals by drawing customers again and again: a customer judged at three origins is one draw."""
+"""Intervals by drawing customers again and again; one judged at three origins is one draw."""
 
 from __future__ import annotations
 

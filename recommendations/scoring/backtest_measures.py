@@ -99,7 +99,7 @@ def worth_of(origin: Origin, lists: Places, targets: Targets, length: int) -> Wo
     cut = lists[:, :length]
     hits = member(cut, targets.keys, origin.products)
     before = np.isin(targets.keys, origin.bought)
-    found = {
+    found: dict[str, Floats] = {
         "hit": hits.any(axis=1).astype(np.float64),
         "recall": _recall(hits, targets.count),
         "ndcg": ndcg(hits, targets.count, length),
@@ -110,7 +110,7 @@ def worth_of(origin: Origin, lists: Places, targets: Targets, length: int) -> Wo
         part = member(cut, keys, origin.products)
         found[f"recall_{name}"] = _recall(part, count)
         found[f"ndcg_{name}"] = ndcg(part, count, length)
-        found[f"hit_{name}"] = np.where(count > 0, part.any(axis=1), np.nan)
+        found[f"hit_{name}"] = np.asarray(np.where(count > 0, part.any(axis=1), np.nan))
     return Worth(found)
 
 

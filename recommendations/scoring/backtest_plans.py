@@ -51,6 +51,10 @@ PLANS = (
         "signals_any", "The same, new families for all with two orders", SIGNALS,
         {"slots": _FREE, "scenario": _ANY},
     ),
+    Plan(
+        "signals_open", "The same, popular products of own families for all", SIGNALS,
+        {"slots": _FREE, "scenario": {"nurture_any": True}},
+    ),
     Plan("as_shipped", "Chance as shipped, free places", SIGNALS, {"slots": _FREE}, fitted=False),
     Plan(
         "fixed", "Chance, 2 places for repeats and 1 to explore", SIGNALS,
@@ -110,7 +114,7 @@ def own_lists(
             settings, max_recos=length, slots=tuple(_longer(slot) for slot in settings.slots)
         )
     if not exclusion:
-        settings = replace(settings, recent_purchase_exclusion_days=0)
+        settings = without_exclusion(settings)
     products = np.full((len(origin), LENGTH), -1, np.int32)
     scenario = np.full((len(origin), LENGTH), -1, np.int8)
     known = _known(origin, settings)
@@ -122,6 +126,12 @@ def own_lists(
         products[place, items.rank - 1] = items.product
         scenario[place, items.rank - 1] = items.scenario
     return OwnLists(products, scenario)
+
+
+def without_exclusion(settings: RecoSettings) -> RecoSettings:
+    """Return settings under which what was bought yesterday may be offered again."""
+    scenario = replace(settings.scenario, rebuy_min_recency_days=0, rebuy_interval_share=0.0)
+    return replace(settings, recent_purchase_exclusion_days=0, scenario=scenario)
 
 
 def _longer(slot: Any) -> Any:

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import numpy as np
 from scipy import sparse
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from recommendations.scoring.arrays import Ints, Singles
 

@@ -1,4 +1,4 @@
-"""Baselines that learn a model at each origin: TIFU-kNN, and the peer's ALS where it is installed."""
+"""Baselines that learn a model at each origin: TIFU-kNN, and the peer's ALS where installed."""
 
 from __future__ import annotations
 
@@ -43,6 +43,13 @@ class Peer:
     def absent(self) -> str:
         """Return why the peer is missing, "" where it is not."""
         return "" if self.library else als.ABSENT
+
+    @property
+    def words(self) -> str:
+        """Return how the peer was set."""
+        if self.chosen is None:
+            return ""
+        return f"{self.chosen.factors} factors, confidence of a purchase {self.chosen.alpha:g}"
 
     def scores(self, origin: Origin, *, chunk: int) -> Scores | None:
         """Return ALS scores; the first origin asked also chooses the settings by its NDCG@3."""

@@ -6,7 +6,7 @@ keeps those, a large one gets its own. Labels are whether a candidate was in the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,19 +128,27 @@ def features_of(origin: Origin, place: Ints, product: Ints, said: Floats) -> Flo
 
 
 def fitted(
-    parts: Sequence[tuple[Examples, Bools]], given: Mapping[str, float], *, pull: float = PULL
+    parts: Sequence[tuple[Examples, Bools]],
+    given: Mapping[str, float],
+    *,
+    without: Collection[str] = (),
+    pull: float = PULL,
 ) -> dict[str, float] | None:
     """Return coefficients for examples and which of each to use; None where too few were bought.
 
-    ``given``: the coefficients towards which the fit is pulled.
+    ``given``: the coefficients towards which the fit is pulled. ``without``: features that must not
+    count; their coefficients are 0.
     """
     features = np.concatenate([part.features[use] for part, use in parts] or [np.zeros((0, 1))])
     label = np.concatenate([part.label[use] for part, use in parts] or [np.zeros(0, bool)])
     if label.sum() < LEAST_POSITIVES or label.all():
         return None
-    target = np.array([given[name] for name in FEATURES])
-    found = _newton(features, label.astype(np.float64), target, pull)
-    return dict(zip(FEATURES, np.round(found, 4).tolist(), strict=True))
+    names = [name for name in FEATURES if name not in without]
+    target = np.array([given[name] for name in names])
+    used = features[:, [FEATURES.index(name) for name in names]]
+    found = _newton(used, label.astype(np.float64), target, pull)
+    values = dict(zip(names, np.round(found, 4).tolist(), strict=True))
+    return {name: values.get(name, 0.0) for name in FEATURES}
 
 
 def _newton(features: Floats, label: Floats, target: Floats, pull: float) -> Floats:

@@ -57,7 +57,8 @@ def fits_of(known: Knowledge, block: Block, tastes: Tastes) -> Fits:
     cross = several & (_focused(known, tastes) | rules.cross_sell_any)
     upsell = several & (_settled(known, tastes) | rules.upsell_any)
     declared = known.shop.customers.declared_family[block.rows] >= 0
-    nurture = ~winback & ~cross & ~upsell & (orders <= rules.nurture_max_orders)
+    alone = ~cross & ~upsell & (orders <= rules.nurture_max_orders)
+    nurture = ~winback & (alone | rules.nurture_any)
     return Fits(
         winback=winback,
         rebuy=some & ~lapsed,

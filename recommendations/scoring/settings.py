@@ -40,7 +40,8 @@ class Scenarios:
     WINBACK: probability alive below ``winback_max_alive`` and at least
     ``winback_min_overdue`` times the own interval. ``cross_sell_any`` and ``upsell_any`` open
     those scenarios to everybody with two orders (the first is on: few customers of a wide
-    range have one dominant family).
+    range have one dominant family); ``nurture_any`` opens NURTURE to everybody whom WINBACK
+    does not fit, for shops where people seldom buy the same thing again.
     """
 
     winback_recency_days: int = 365
@@ -62,6 +63,7 @@ class Scenarios:
     upsell_price_from: float = 1.1
     upsell_price_to: float = 2.0
     nurture_max_orders: int = 3
+    nurture_any: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,137 @@
+"""Whether the items of each scenario earn their place: paired with the simplest rule of their kind.
+
+REBUY is compared with the customer's own decayed frequency, new products with the popularity of the
+last 30 days among products never bought: for every customer as many items of the simple rule as
+our list has of the scenario, from the same products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from recommendations.scoring.arrays import Bools, Ints
+from recommendations.scoring.backtest_bootstrap import Resampler, joined
+from recommendations.scoring.backtest_measures import SHORT, Places, member
+from recommendations.scoring.backtest_origins import Origin
+from recommendations.scoring.backtest_plans import OwnLists
+from recommendations.scoring.settings import EXPLORE_SCENARIOS, SCENARIOS
+
+NEW = "EXPLORE"
+"""All items of products never bought before, whatever their scenario."""
+
+OWN_RIVAL, NEW_RIVAL = "own_bought", "popular_new"
+
+LEAST_ITEMS = 50
+
+_ONLY_OWN = ("times", "age", "pop", "pop_bought", "like")
+_ONLY_POPULAR = ("pop", "pop_bought", "like")
+
+
+@dataclass(slots=True, eq=False)
+class Judged:
+    """What everybody would have offered at one origin.
+
+    ``lists``: by method and whether recent purchases are excluded; ``ours`` with the scenarios,
+    ``longer``: ours for ten places. ``plan``, ``values``: how ours were made.
+    """
+
+    origin: Origin
+    plan: str
+    values: dict[str, Any]
+    lists: dict[tuple[str, bool], Places] = field(default_factory=dict)
+    ours: dict[bool, OwnLists] = field(default_factory=dict)
+    longer: dict[bool, Places] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The items of one scenario. Shares are bought in the next basket per item.
+
+    ``difference``: ours minus the rival's, with its 95 % interval; None without items. ``verdict``:
+    "beats" (interval above 0), "not below", "below" (interval below 0), "too few" or "none".
+    """
+
+    scenario: str
+    rival: str
+    items: int
+    share: float | None
+    rival_share: float | None
+    difference: dict[str, float] | None
+    verdict: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+def slots_of(judged: Sequence[Judged], *, draws: int, seed: int) -> list[Slot]:
+    """Return one row per scenario, and one for all products never bought before."""
+    sampler = Resampler(np.concatenate([one.origin.rows for one in judged]), draws=draws, seed=seed)
+    rows = []
+    for name in (*SCENARIOS, NEW):
+        codes = [SCENARIOS.index(x) for x in (EXPLORE_SCENARIOS if name == NEW else (name,))]
+        new = name == NEW or name in EXPLORE_SCENARIOS
+        rows.append(_slot(judged, sampler, name, codes, NEW_RIVAL if new else OWN_RIVAL))
+    return rows
+
+
+def _slot(
+    judged: Sequence[Judged], sampler: Resampler, name: str, codes: list[int], rival: str
+) -> Slot:
+    counts, ours, theirs = [], [], []
+    for one in judged:
+        lists = one.ours[True]
+        chosen = np.isin(lists.scenario[:, :SHORT], codes)
+        places = np.where(chosen, lists.products[:, :SHORT], -1)
+        count = chosen.sum(axis=1)
+        counts.append(count.astype(np.float64))
+        ours.append(_bought(one.origin, places, np.full(len(count), SHORT)))
+        theirs.append(_bought(one.origin, one.lists[rival, True], count))
+    items, found, others = joined(counts), joined(ours), joined(theirs)
+    total = int(items.sum())
+    if not total:
+        return Slot(name, rival, 0, None, None, None, "none")
+    difference = sampler.interval(found - others, items)
+    return Slot(
+        scenario=name,
+        rival=rival,
+        items=total,
+        share=round(float(found.sum()) / total, 6),
+        rival_share=round(float(others.sum()) / total, 6),
+        difference=difference,
+        verdict=_verdict(total, difference),
+    )
+
+
+def _bought(origin: Origin, places: Places, count: Ints) -> Any:
+    """Return how many of each customer's first ``count`` items were in the next basket."""
+    hits: Bools = member(places, origin.basket.keys, origin.products)
+    within = np.arange(places.shape[1]) < count[:, None]
+    return (hits & within).sum(axis=1).astype(np.float64)
+
+
+def _verdict(items: int, difference: dict[str, float] | None) -> str:
+    if difference is None or items < LEAST_ITEMS:
+        return "too few"
+    if difference["low"] > 0:
+        return "beats"
+    return "below" if difference["high"] < 0 else "not below"
+
+
+def unreliable(slots: Sequence[Slot]) -> tuple[str, ...]:
+    """Return which features the chance must do without, because items of a kind lose.
+
+    Where repeats lose to own frequency, only that (and what is popular now) may order them; where
+    new products lose to what is popular now, nothing else may order those.
+    """
+    verdicts = {slot.scenario: slot.verdict for slot in slots}
+    without: set[str] = set()
+    if verdicts.get("REBUY") == "below":
+        without |= set(_ONLY_OWN)
+    if "below" in (verdicts.get("CROSS_SELL"), verdicts.get(NEW)):
+        without |= set(_ONLY_POPULAR)
+    return tuple(sorted(without))
