@@ -15,3 +15,4 @@ class RecommendationsConfig(AppConfig):
         catalogue_step.register_step()
         pipeline_steps.register_steps()
         register("recommend", jobs.recommend_job, label="Recommend")
+        register("backtest", jobs.backtest_job, label="Back-test recommendations")

@@ -6,6 +6,7 @@ from typing import Any
 from crm_project.common.jobs import JobContext
 from recommendations.models import RecoRun
 from recommendations.selectors.configs import find_config
+from recommendations.services import backtests
 from recommendations.services.runs import recommend
 
 
@@ -26,4 +27,23 @@ def recommend_job(context: JobContext) -> dict[str, Any]:
         "items": run.counts["items"],
         "is_current": run.is_current,
         "result_hash": run.result_hash,
+    }
+
+
+def backtest_job(context: JobContext) -> dict[str, Any]:
+    """Make the back-test that a person or a system asked for."""
+    params = context.params
+    made = backtests.run(
+        as_of=date.fromisoformat(params["as_of"]) if params.get("as_of") else None,
+        config=find_config(params["config"]) if params.get("config") else None,
+        options=backtests.options_of(params),
+        user=context.job.created_by,
+        progress=context.progress,
+    )
+    return {
+        "backtest_id": made.pk,
+        "as_of": made.as_of.isoformat(),
+        "plan": made.chosen["plan"],
+        "mode": made.chosen["mode"],
+        "is_current": made.is_current,
     }

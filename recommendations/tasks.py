@@ -5,7 +5,7 @@ from django.db import OperationalError
 
 from crm_project.common.exceptions import ConflictError
 from recommendations.models import RecoRun
-from recommendations.services import run_thinning, runs
+from recommendations.services import backtests, run_thinning, runs
 
 
 @shared_task(
@@ -23,3 +23,14 @@ def recommend_nightly() -> None:
 def thin_recommendations_nightly() -> None:
     """Drop the items of runs that the history no longer needs."""
     run_thinning.thin_recommendations()
+
+
+@shared_task(
+    autoretry_for=(OperationalError, ConflictError),
+    retry_backoff=60,
+    retry_backoff_max=900,
+    max_retries=3,
+)
+def backtest_weekly() -> None:
+    """Judge recommendations on past days, and choose the plan of the coming week."""
+    backtests.run()

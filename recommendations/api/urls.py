@@ -3,6 +3,7 @@ from typing import Any
 from django.urls import re_path
 
 from crm_project.common.api.routers import CrmRouter
+from recommendations.api.backtests import BacktestViewSet
 from recommendations.api.configs import RecoConfigViewSet
 from recommendations.api.contactability import ContactabilityViewSet
 from recommendations.api.recommendations import ItemExplanationViewSet, RecommendationViewSet
@@ -14,6 +15,7 @@ router.register(
     "reco-runs/(?P<run>[0-9]{1,9})/exclusions", RunExclusionViewSet, basename="reco-run-exclusion"
 )
 router.register("reco-runs", RecoRunViewSet, basename="reco-run")
+router.register("reco-backtests", BacktestViewSet, basename="reco-backtest")
 router.register("reco-configs", RecoConfigViewSet, basename="reco-config")
 _CUSTOMER = r"^recommendations/(?P<customer>[^/]+)"
 

@@ -100,10 +100,10 @@ def worth_of(origin: Origin, lists: Places, targets: Targets, length: int) -> Wo
     hits = member(cut, targets.keys, origin.products)
     before = np.isin(targets.keys, origin.bought)
     found: dict[str, Floats] = {
-        "hit": hits.any(axis=1).astype(np.float64),
+        "hit": np.asarray(hits.any(axis=1), np.float64),
         "recall": _recall(hits, targets.count),
         "ndcg": ndcg(hits, targets.count, length),
-        "full": (cut >= 0).all(axis=1).astype(np.float64),
+        "full": np.asarray((cut >= 0).all(axis=1), np.float64),
     }
     for name, keys in (("repeat", targets.keys[before]), ("explore", targets.keys[~before])):
         count = np.bincount(keys // max(1, origin.products), minlength=len(origin))
