@@ -27,7 +27,14 @@ from recommendations.scoring.backtest_plans import (
     placed_by,
     settings_for,
 )
-from recommendations.scoring.backtest_slots import Judged, Slot, slots_of, unreliable
+from recommendations.scoring.backtest_slots import (
+    NEW_RIVAL,
+    OWN_RIVAL,
+    Judged,
+    Slot,
+    slots_of,
+    unreliable,
+)
 from recommendations.scoring.baselines_fitted import Peer, Scores, neighbours_of
 from recommendations.scoring.settings import RecoSettings
 from recommendations.scoring.shop import Shop
@@ -142,6 +149,8 @@ class _Backtest:
         for exclusion in (True, False):
             self._ours(judged, plan, exclusion=exclusion)
             for method, kind, scores in methods:
+                if not exclusion and method in (OWN_RIVAL, NEW_RIVAL):
+                    continue
                 judged.lists[method, exclusion] = lists_by(
                     origin, scores, kind=kind, exclusion=exclusion, chunk=self.chunk
                 )

@@ -43,32 +43,22 @@ _FIXED = [
     {"repeat": 1, "explore": 2, "open": 0, "min_orders": 0},
     {"repeat": 2, "explore": 1, "open": 0, "min_orders": 2},
 ]
-_ANY = {"cross_sell_any": True}
 
 PLANS = (
     Plan("signals", "Chance of a purchase, free places", SIGNALS, {"slots": _FREE}),
-    Plan(
-        "signals_any", "The same, new families for all with two orders", SIGNALS,
-        {"slots": _FREE, "scenario": _ANY},
-    ),
-    Plan(
-        "signals_open", "The same, popular products of own families for all", SIGNALS,
-        {"slots": _FREE, "scenario": {"nurture_any": True}},
-    ),
     Plan("as_shipped", "Chance as shipped, free places", SIGNALS, {"slots": _FREE}, fitted=False),
     Plan(
-        "fixed", "Chance, 2 places for repeats and 1 to explore", SIGNALS,
-        {"slots": _FIXED, "scenario": _ANY},
+        "signals_open", "Chance, products of own families for all", SIGNALS,
+        {"slots": _FREE, "scenario": {"nurture_any": True}},
+    ),
+    Plan(
+        "fixed", "Chance, 2 places for repeats and 1 to explore", SIGNALS, {"slots": _FIXED},
     ),
     Plan(
         "formula", "Own decayed counts and EASE, 2 + 1 places", SIGNALS,
-        {"slots": _FIXED, "scenario": _ANY, "model": {"signal": "formula"}}, fitted=False,
+        {"slots": _FIXED, "model": {"signal": "formula"}}, fitted=False,
     ),
     Plan("weighted", "Weighted score, free places", WEIGHTED, {"slots": _FREE}),
-    Plan(
-        "weighted_any", "Weighted score, new families for all with two orders", WEIGHTED,
-        {"slots": _FREE, "scenario": _ANY},
-    ),
 )  # fmt: skip
 """In the order of preference among equals."""
 
