@@ -67,8 +67,9 @@ def test_a_back_test_stores_every_table_and_the_next_run_believes_it():
     rows = {row["name"]: row for row in without["rows"]}
     assert rows["own_decayed"]["at3"]["hit"] > rows["random"]["at3"]["hit"]
     assert rows["random"]["ours_minus"]["ndcg"]["low"] > 0
-    assert sum(group["customers"] for group in rows["ours"]["groups"].values()) == (
-        without["customers"]
+    assert (
+        sum(group["customers"] for group in rows["ours"]["groups"].values())
+        == (without["customers"])
     )
     assert {slot["scenario"] for slot in made.results["slots"]} >= {"REBUY", "CROSS_SELL"}
     assert made.chosen["mode"] in {"weighted", "signals"}
