@@ -1,4 +1,4 @@
-"""What the demo prints about recommendations: how many, why, how good on past days, what followed."""
+"""What the demo prints about recommendations: how many, why, and what followed."""
 
 from rich.console import Console
 from rich.markup import escape

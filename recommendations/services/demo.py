@@ -22,6 +22,7 @@ from orders.models import Order, Product
 from orders.services.catalogue import derive_prices
 from orders.services.families import derive_families
 from orders.services.totals import analyze_orders
+from recommendations.services.demo_campaign import pretend
 
 DATA = Path("demo") / "data" / "online_retail_to_2011-11-09.csv.xz"
 NEWEST = date(2011, 11, 9)
@@ -109,12 +110,13 @@ def score(*, data: DemoData, progress: Progress | None = None) -> Scored:
     """Score the past month ends that have no run yet, then run the pipeline for the newest day.
 
     With shifted dates the newest day is today; with the file's own dates it is the file's last.
-    A start that was interrupted is resumed.
+    A start that was interrupted is resumed. Before it, offers of a past day are made and measured.
     """
     newest = timezone.localdate() if data.shift_days else NEWEST
     started = perf_counter()
     _score_past(before=newest, progress=progress)
     seconds = perf_counter() - started
+    pretend(newest=newest, progress=progress)
     latest = newest_run()
     complete = latest is not None and latest.status == PipelineRun.Status.SUCCEEDED
     pipeline = None

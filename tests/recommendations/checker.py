@@ -139,10 +139,39 @@ class _List:
             yield f"lapsed, and offered {kinds}"
         if "WINBACK" in kinds and not (lapsed and worth):
             yield "won back without having lapsed"
-        families = [self.catalogue[item.product_id][3] for item in self.items]
-        named = [family for family in families if family]
-        if self.settings.one_per_family and len(set(named)) < len(named) == len(families):
-            yield f"families twice: {named}"
+        if self.settings.one_per_family:
+            yield from self._families()
+
+    def _families(self):
+        """A family may stand twice only where too few families have a product to offer."""
+        named = [self.catalogue[item.product_id][3] for item in self.items]
+        if "" in named or len(set(named)) == len(named):
+            return
+        bought = [product for product in self.facts.bought[self.who] if self._may_rebuy(product)]
+        possible = {self.catalogue[product][3] for product in bought}
+        kinds = {item.scenario for item in self.items}
+        if "NURTURE" in kinds:
+            possible |= {self.facts.family[product] for product in self.facts.bought[self.who]}
+        if "CROSS_SELL" in kinds or len(possible - {""}) > len(set(named)):
+            yield f"families twice: {named}, possible: {sorted(possible)}"
+
+    def _may_rebuy(self, product):
+        kind, active, stock, _, _ = self.catalogue[product]
+        for_sale = kind == "product" and active and (stock is None or stock > 0)
+        since = self.facts.since_bought(self.who, product)
+        return (
+            for_sale
+            and (self.who, product) not in self.facts.returned
+            and since >= self.settings.recent_purchase_exclusion_days
+            and self._least_days(product) <= since <= self.rules.rebuy_max_recency_days
+        )
+
+    def _least_days(self, product):
+        interval = self.facts.interval(self.who, product)
+        if interval is None:
+            return self.rules.rebuy_min_recency_days
+        share = self.rules.rebuy_interval_share * interval
+        return max(self.settings.recent_purchase_exclusion_days, share)
 
     def _as_a_product(self, item):
         kind, active, stock, _, _ = self.catalogue[item.product_id]
@@ -155,7 +184,8 @@ class _List:
             yield f"{item.product_id} was bought {since} days ago"
         if (self.who, item.product_id) in self.facts.returned:
             yield f"{item.product_id} was sent back"
-        if (item.slot == "repeat") != (since is not None):
+        repeated = since is not None or item.scenario == "WINBACK"
+        if (item.slot == "repeat") != repeated:
             yield f"{item.product_id} stands in the wrong slot"
 
     def _winback(self, item):
@@ -169,11 +199,7 @@ class _List:
         if since is None:
             yield "bought again what was never bought"
             return
-        interval = self.facts.interval(self.who, item.product_id)
-        least = self.rules.rebuy_min_recency_days
-        if interval is not None:
-            share = self.rules.rebuy_interval_share * interval
-            least = max(self.settings.recent_purchase_exclusion_days, share)
+        least = self._least_days(item.product_id)
         if not least <= since <= self.rules.rebuy_max_recency_days:
             yield f"bought again after {since} days, allowed from {least}"
 

@@ -23,7 +23,8 @@ from recommendations.management.demo_reports import (
     print_predictions,
     print_verdicts,
 )
-from recommendations.services import demo, demo_signals
+from recommendations.management.reco_reports import print_outcomes, print_recommendations
+from recommendations.services import demo, demo_contacts, demo_signals
 
 VISITS_PER_SECOND = 0.5
 """So that what is live moves; a day of it is as much as all the others."""
@@ -58,15 +59,19 @@ class Command(BaseCommand):
             migrate(progress)
             data = demo.load(shift=shift, progress=progress)
             demo_signals.load_signals(data=data, progress=progress)
+            made = demo_contacts.load_contacts(until=demo_signals.demo_end(data), progress=progress)
             scored = demo.score(data=data, progress=progress)
             demo.ensure_login()
         _print_data(console, data)
         _print_signals(console)
+        _print_contacts(console, made)
         _print_segments(console, scored.run)
         _print_best(console, scored.run)
         _print_intent(console)
         print_predictions(console)
         print_verdicts(console)
+        print_recommendations(console)
+        print_outcomes(console)
         print_pipeline(console, scored)
 
 
@@ -104,6 +109,14 @@ def _print_signals(console: Console) -> None:
     made = demo_signals.summary()
     words = f"{made.signals:,} of {made.customers:,} customers and {made.strangers:,} strangers"
     console.print(f"Signals of {demo_signals.DAYS} days, made because the file has none: {words}.")
+
+
+def _print_contacts(console: Console, made: demo_contacts.MadeContacts) -> None:
+    words = f"{made.addresses:,} addresses at example.org, {made.consents:,} consents"
+    console.print(
+        f"Made because the file has none: {words}, {made.letters:,} letters sent,"
+        f" {made.blocks:,} customers to be left alone."
+    )
 
 
 def _print_segments(console: Console, run: RfmRun) -> None:
