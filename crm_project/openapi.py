@@ -49,6 +49,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "RecoDecided": "recommendations.models.Decided",
         "RecoScenario": "recommendations.models.Scenario",
         "RecoSlot": "recommendations.models.Slot",
+        "OutcomeAnswer": "recommendations.services.outcomes.ANSWERS",
+        "OutcomeKind": "recommendations.models.OutcomeEvent.Kind",
         "QuarantineResolution": "analytics.models.QuarantinedEvent.Resolution",
     },
     "PREPROCESSING_HOOKS": ["crm_project.common.api.schema.without_last_slash"],

@@ -172,6 +172,15 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     "recommendations.recoconfig",
                     active=_at("recommendations_recoconfig"),
                 ),
+                _page(
+                    "Outcomes",
+                    "monitoring",
+                    "recommendations_outcomes",
+                    "recommendations.view_upliftreport",
+                ),
+                _list("Arms", "call_split", "recommendations.assignment"),
+                _list("What followed", "shopping_bag", "recommendations.outcomeevent"),
+                _list("Windows", "date_range", "recommendations.outcomewindow"),
             ],
         ),
         (

@@ -9,10 +9,16 @@ class RecommendationsConfig(AppConfig):
         # Imported here: models exist only once all apps are loaded.
         from crm_project.common.jobs import register  # noqa: PLC0415
         from recommendations import checks as checks  # noqa: PLC0415
-        from recommendations import jobs  # noqa: PLC0415
-        from recommendations.services import catalogue_step, pipeline_steps  # noqa: PLC0415
+        from recommendations import jobs, outcome_jobs  # noqa: PLC0415
+        from recommendations.services import (  # noqa: PLC0415
+            catalogue_step,
+            outcome_step,
+            pipeline_steps,
+        )
 
         catalogue_step.register_step()
         pipeline_steps.register_steps()
+        outcome_step.register_step()
         register("recommend", jobs.recommend_job, label="Recommend")
         register("backtest", jobs.backtest_job, label="Back-test recommendations")
+        register("measure_outcomes", outcome_jobs.measure_outcomes_job, label="Measure outcomes")

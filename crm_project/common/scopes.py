@@ -32,6 +32,8 @@ SCOPES: dict[str, str] = {
     "recommendations:read": "Read recommendations, their reasons, runs and settings.",
     "recommendations:write": "Start a new run of recommendations.",
     "recommendations:configure": "Write and activate settings of recommendations.",
+    "outcomes:read": "Read what campaigns changed, against their control groups.",
+    "outcomes:write": "Record what customers answered, and measure outcomes now.",
     "imports:read": "Read import batches and their refused lines.",
     "imports:write": "Upload, confirm and cancel imports.",
     "jobs:read": "Read the progress of jobs started by the same user.",

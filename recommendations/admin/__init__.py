@@ -1,3 +1,3 @@
-from recommendations.admin import configs, customer_contact, customer_tab, items, runs
+from recommendations.admin import configs, customer_contact, customer_tab, items, outcomes, runs
 
-__all__ = ["configs", "customer_contact", "customer_tab", "items", "runs"]
+__all__ = ["configs", "customer_contact", "customer_tab", "items", "outcomes", "runs"]

@@ -6,6 +6,7 @@ from crm_project.common.api.routers import CrmRouter
 from recommendations.api.backtests import BacktestViewSet
 from recommendations.api.configs import RecoConfigViewSet
 from recommendations.api.contactability import ContactabilityViewSet
+from recommendations.api.outcomes import ItemOutcomeViewSet, UpliftViewSet
 from recommendations.api.recommendations import ItemExplanationViewSet, RecommendationViewSet
 from recommendations.api.runs import RecoRunViewSet, RunExclusionViewSet, RunItemViewSet
 
@@ -17,6 +18,7 @@ router.register(
 router.register("reco-runs", RecoRunViewSet, basename="reco-run")
 router.register("reco-backtests", BacktestViewSet, basename="reco-backtest")
 router.register("reco-configs", RecoConfigViewSet, basename="reco-config")
+router.register("uplift", UpliftViewSet, basename="uplift")
 _CUSTOMER = r"^recommendations/(?P<customer>[^/]+)"
 
 
@@ -45,3 +47,11 @@ customer_pages = [
     ),
 ]
 urlpatterns = [*customer_pages, *recommendations, *router.urls]
+outcomes = [
+    re_path(
+        r"^reco-items/(?P<item_id>[0-9]{1,18})/outcome/?$",
+        ItemOutcomeViewSet.as_view({"post": "outcome"}),
+        name="reco-item-outcome",
+    ),
+]
+urlpatterns = [*outcomes, *recommendations, *router.urls]

@@ -112,6 +112,12 @@ def _fill(
     return Attributed(day, contacted, written, removed, orders)
 
 
+def known_day() -> date | None:
+    """Return the day that outcomes are known up to; None before the first time."""
+    until = _known_up_to()
+    return _last_day(until) if until else None
+
+
 def _known_up_to() -> datetime | None:
     rows = RefreshState.objects.filter(name=STEP, error="", finished_at__isnull=False)
     newest = rows.exclude(as_of=None).order_by("-as_of").first()
