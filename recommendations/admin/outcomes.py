@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -18,6 +19,7 @@ from crm_project.common.admin import (
     ReadOnlyAdminMixin,
     person,
 )
+from crm_project.common.admin.bases import M
 from crm_project.common.exceptions import CrmError
 from customers.models import Campaign
 from recommendations.admin.outcomes_shown import HEAD, shown
@@ -153,21 +155,32 @@ class OutcomeWindowAdmin(HistoryAdmin[OutcomeWindow]):
     fields = ["scenario", "days"]
 
 
+class ByCustomer(ReadOnlyAdminMixin, BigListAdmin[M]):
+    """A list that is searched by the whole code of a customer."""
+
+    search_help_text = "Code of a customer"
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        code = search_term.strip().replace("\x00", "")
+        return (queryset.filter(customer__code=code) if code else queryset), False
+
+
 @admin.register(Assignment)
-class AssignmentAdmin(ReadOnlyAdminMixin, BigListAdmin[Assignment]):
+class AssignmentAdmin(ByCustomer[Assignment]):
     """Who was drawn for which arm. Never changed: not even by those who may do everything."""
 
     list_display = ["customer", "campaign", "arm", "scenario", "segment", "assigned_at",
                     "contacted_at"]  # fmt: skip
     list_select_related = ["customer", "campaign"]
     list_filter = ["arm", "campaign", "scenario"]
-    search_fields = ()
     sortable_by = ()
     raw_id_fields = ["customer"]
 
 
 @admin.register(OutcomeEvent)
-class OutcomeEventAdmin(ReadOnlyAdminMixin, BigListAdmin[OutcomeEvent]):
+class OutcomeEventAdmin(ByCustomer[OutcomeEvent]):
     """Orders that followed a contact, and answers to what was offered."""
 
     list_display = ["customer", "kind", "occurred_at", "match_level", "last_touch_reco_rank",
@@ -175,7 +188,6 @@ class OutcomeEventAdmin(ReadOnlyAdminMixin, BigListAdmin[OutcomeEvent]):
     list_select_related = ["customer", "assignment__campaign"]
     list_filter = ["kind", "match_level"]
     ordering = ["-id"]
-    search_fields = ()
     sortable_by = ()
 
     @admin.display(description="Campaign")

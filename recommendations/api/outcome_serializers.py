@@ -12,7 +12,7 @@ from recommendations.services.outcomes import ANSWERS
 class UpliftReportSerializer(Sparse, serializers.ModelSerializer[UpliftReport]):
     """A report in short: what it is about, and what it says in words."""
 
-    campaign = serializers.SlugRelatedField(
+    campaign: Any = serializers.SlugRelatedField(
         slug_field="code", read_only=True, help_text="Null: all campaigns together."
     )
 
@@ -75,7 +75,6 @@ class AnswerSerializer(StrictFields):
         default=None,
         help_text="The sender's id of the answer: sent twice, it is stored once.",
     )
-    source = serializers.SlugField(max_length=50, default="api", help_text="Who says so.")
 
 
 class OutcomeSerializer(serializers.ModelSerializer[OutcomeEvent]):

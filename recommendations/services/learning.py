@@ -15,7 +15,8 @@ from recommendations.models import RecoConfig
 from recommendations.scoring.assignment import sample_ratio
 from recommendations.scoring.learning import Cell, Learning, acceptance, learn
 from recommendations.selectors.outcomes import Figures, Key, figures, taken
-from recommendations.services.configs import active_config, create_config, settings_of
+from recommendations.selectors.run_plan import settings_of
+from recommendations.services.configs import active_config, create_config
 from recommendations.services.outcomes import checked_day
 
 OFFERED_NEEDED = 20
@@ -134,7 +135,8 @@ def _values(learning: Learning, day: date) -> dict[str, Any]:
     }
     by_segment: dict[str, dict[str, float]] = {}
     for one in learning.cells:
-        if one.multiplier is not None and one.segment:
+        whole = multipliers.get(one.scenario, one.base)
+        if one.multiplier is not None and one.segment and one.multiplier != whole:
             by_segment.setdefault(one.scenario, {})[one.segment] = one.multiplier
     accepted: dict[str, dict[str, float]] = {}
     for product, scenario, k, n in taken(until=end_of(day)):
