@@ -46,7 +46,6 @@ customer_pages = [
         name="customer-contactability",
     ),
 ]
-urlpatterns = [*customer_pages, *recommendations, *router.urls]
 outcomes = [
     re_path(
         r"^reco-items/(?P<item_id>[0-9]{1,18})/outcome/?$",
@@ -54,4 +53,4 @@ outcomes = [
         name="reco-item-outcome",
     ),
 ]
-urlpatterns = [*outcomes, *recommendations, *router.urls]
+urlpatterns = [*outcomes, *customer_pages, *recommendations, *router.urls]

@@ -13,6 +13,8 @@ from crm_project.common.exceptions import ConflictError, CrmError
 from crm_project.common.jobs import Progress
 from crm_project.common.models import RefreshState
 from crm_project.common.services import refresh
+from customers.models import ContactBlock
+from customers.services.blocks import block
 from recommendations.models import Assignment, OutcomeEvent, RecoItem
 from recommendations.selectors.outcomes import RETURN_DAYS
 
@@ -154,6 +156,7 @@ ANSWERS = (
 )
 
 
+@transaction.atomic
 def record_outcome(
     *,
     item: RecoItem,
@@ -169,7 +172,8 @@ def record_outcome(
         value: of satisfaction, 0 (worst) to 1; of nothing else.
         external_id: the sender's id of the answer: sent twice, it is stored once.
 
-    Purchases are not taken: they are found among the orders. Raises ``CrmError`` in words.
+    Who unsubscribes or complains is not written to any more. Purchases are not taken: they are
+    found among the orders. Raises ``CrmError`` in words.
     """
     moment = occurred_at or timezone.now()
     _check_answer(kind, value, moment)
@@ -183,13 +187,37 @@ def record_outcome(
         "occurred_at": moment,
     }
     if not external_id:
-        return OutcomeEvent.objects.create(source=source, **fields), True
+        stored = OutcomeEvent.objects.create(source=source, **fields)
+        _obey(stored)
+        return stored, True
     found, new = OutcomeEvent.objects.get_or_create(
         source=source, external_id=external_id, defaults=fields
     )
     if (found.item_id, found.kind) != (item.pk, kind):
         raise ConflictError("This id was used for another answer.")
+    if new:
+        _obey(found)
     return found, new
+
+
+_REASONS = {
+    OutcomeEvent.Kind.UNSUBSCRIBE: ContactBlock.Reason.UNSUBSCRIBED,
+    OutcomeEvent.Kind.COMPLAINT: ContactBlock.Reason.COMPLAINT,
+}
+
+
+def _obey(answer: OutcomeEvent) -> None:
+    """Leave alone who asked for it or complained: on the campaign's channel, else on all."""
+    reason = _REASONS.get(OutcomeEvent.Kind(answer.kind))
+    if reason is not None:
+        block(
+            customer_id=answer.customer_id,
+            kind=ContactBlock.Kind.OPTOUT,
+            reason=reason,
+            channel=answer.assignment.campaign.channel if answer.assignment else "",
+            source=answer.source,
+            since=answer.occurred_at,
+        )
 
 
 def _check_answer(kind: str, value: float | None, moment: datetime) -> None:

@@ -215,6 +215,21 @@ def test_an_answer_is_stored_once_with_the_arm_that_it_belongs_to():
 
 
 @pytest.mark.parametrize(
+    ("kind", "reason"), [("unsubscribe", "UNSUBSCRIBED"), ("complaint", "COMPLAINT")]
+)
+def test_who_unsubscribes_or_complains_is_not_written_to_any_more(kind, reason):
+    customer = CustomerFactory()
+    run = make_run([(customer, product(), 1)])
+    drawn(CampaignFactory(channel="sms"), customer, run=run)
+
+    record_outcome(item=items_of(run)[0], kind=kind, external_id="a")
+    record_outcome(item=items_of(run)[0], kind=kind, external_id="a")
+
+    [found] = customer.contact_blocks.all()
+    assert (found.kind, found.reason, found.channel, found.until) == ("optout", reason, "sms", None)
+
+
+@pytest.mark.parametrize(
     ("kind", "value", "words"),
     [
         ("purchase", None, "found among the orders"),
