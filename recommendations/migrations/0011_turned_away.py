@@ -6,7 +6,7 @@ from crm_project.common.sql import run_sql_file
 class Migration(migrations.Migration):
     """Count those who asked not to be written to any more, also while their block has no end."""
 
-    dependencies = [("recommendations", "0009_contactability_v2")]
+    dependencies = [("recommendations", "0010_reco_schedules")]
 
     operations = [
         run_sql_file(
