@@ -11,6 +11,7 @@ class RecommendationsConfig(AppConfig):
         from recommendations import checks as checks  # noqa: PLC0415
         from recommendations import jobs, outcome_jobs  # noqa: PLC0415
         from recommendations.services import (  # noqa: PLC0415
+            audit_step,
             catalogue_step,
             outcome_step,
             pipeline_steps,
@@ -18,7 +19,10 @@ class RecommendationsConfig(AppConfig):
 
         catalogue_step.register_step()
         pipeline_steps.register_steps()
+        audit_step.register_step()
         outcome_step.register_step()
         register("recommend", jobs.recommend_job, label="Recommend")
         register("backtest", jobs.backtest_job, label="Back-test recommendations")
+        register("audit_recommendations", jobs.audit_job, label="Audit recommendations")
+        register("export_recommendations", jobs.export_job, label="Export recommendations")
         register("measure_outcomes", outcome_jobs.measure_outcomes_job, label="Measure outcomes")

@@ -3,10 +3,14 @@
 from datetime import date
 from typing import Any
 
+from analytics.models import SavedSegment
 from crm_project.common.jobs import JobContext
+from customers.models import Campaign
 from recommendations.models import RecoRun
 from recommendations.selectors.configs import find_config
 from recommendations.services import backtests
+from recommendations.services.audit import audit
+from recommendations.services.exports import export
 from recommendations.services.runs import recommend
 
 
@@ -46,4 +50,41 @@ def backtest_job(context: JobContext) -> dict[str, Any]:
         "plan": made.chosen["plan"],
         "mode": made.chosen["mode"],
         "is_current": made.is_current,
+    }
+
+
+def audit_job(context: JobContext) -> dict[str, Any]:
+    """Audit the run that a person or a system named."""
+    params = context.params
+    result = audit(
+        run=RecoRun.objects.get(pk=params["run"]),
+        policy=params.get("policy") or None,
+        user=context.job.created_by,
+        progress=context.progress,
+    )
+    return {
+        "run_id": result.run.pk,
+        "customers": result.customers,
+        "exportable": result.exportable,
+        "mean_score": result.mean_score,
+        "passed": bool(result.gate["passed"]),
+    }
+
+
+def export_job(context: JobContext) -> dict[str, Any]:
+    """Let approved lists leave. Done twice by a dying worker, the second finds nobody left."""
+    params = context.params
+    segment = params.get("segment")
+    made = export(
+        run=RecoRun.objects.get(pk=params["run"]),
+        campaign=Campaign.objects.get(pk=params["campaign"]),
+        segment=SavedSegment.objects.get(slug=segment) if segment else None,
+        user=context.job.created_by,
+        progress=context.progress,
+    )
+    return {
+        "export_id": made.pk,
+        "customers": made.customers,
+        "rows": made.rows,
+        "sha256": made.sha256,
     }

@@ -31,6 +31,8 @@ SCOPES: dict[str, str] = {
     "embeddings:write": "Send vectors that another system computed.",
     "recommendations:read": "Read recommendations, their reasons, runs and settings.",
     "recommendations:write": "Start a new run of recommendations.",
+    "recommendations:approve": "Approve, reject and flag recommendations.",
+    "recommendations:export": "Let approved recommendations leave, and fetch what left.",
     "recommendations:configure": "Write and activate settings of recommendations.",
     "outcomes:read": "Read what campaigns changed, against their control groups.",
     "outcomes:write": "Record what customers answered, and measure outcomes now.",

@@ -3,9 +3,13 @@ from typing import Any
 from django.urls import re_path
 
 from crm_project.common.api.routers import CrmRouter
+from recommendations.api import decision_urls
+from recommendations.api.audit import AuditViewSet, FindingViewSet
 from recommendations.api.backtests import BacktestViewSet
 from recommendations.api.configs import RecoConfigViewSet
 from recommendations.api.contactability import ContactabilityViewSet
+from recommendations.api.decisions import RunDecisionViewSet
+from recommendations.api.exports import RecoExportViewSet
 from recommendations.api.outcomes import ItemOutcomeViewSet, UpliftViewSet
 from recommendations.api.recommendations import ItemExplanationViewSet, RecommendationViewSet
 from recommendations.api.runs import RecoRunViewSet, RunExclusionViewSet, RunItemViewSet
@@ -15,6 +19,14 @@ router.register("reco-runs/(?P<run>[0-9]{1,9})/items", RunItemViewSet, basename=
 router.register(
     "reco-runs/(?P<run>[0-9]{1,9})/exclusions", RunExclusionViewSet, basename="reco-run-exclusion"
 )
+router.register(
+    "reco-runs/(?P<run>[0-9]{1,9})/findings", FindingViewSet, basename="reco-run-finding"
+)
+router.register(
+    "reco-runs/(?P<run>[0-9]{1,9})/decisions", RunDecisionViewSet, basename="reco-run-decision"
+)
+router.register("reco-exports", RecoExportViewSet, basename="reco-export")
+router.register("audit", AuditViewSet, basename="audit")
 router.register("reco-runs", RecoRunViewSet, basename="reco-run")
 router.register("reco-backtests", BacktestViewSet, basename="reco-backtest")
 router.register("reco-configs", RecoConfigViewSet, basename="reco-config")
@@ -53,4 +65,10 @@ outcomes = [
         name="reco-item-outcome",
     ),
 ]
-urlpatterns = [*outcomes, *customer_pages, *recommendations, *router.urls]
+urlpatterns = [
+    *decision_urls.urlpatterns,
+    *outcomes,
+    *customer_pages,
+    *recommendations,
+    *router.urls,
+]

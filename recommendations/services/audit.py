@@ -23,8 +23,8 @@ from customers.models import Purpose
 from recommendations.models import RecoRun
 from recommendations.scoring import audit_rules as rules
 from recommendations.scoring.settings import RecoSettings
+from recommendations.selectors.run_plan import settings_of
 from recommendations.services import audit_sql as sql
-from recommendations.services.configs import settings_of
 
 STEP = "recommendation audit"
 

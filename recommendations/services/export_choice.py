@@ -12,9 +12,9 @@ from analytics.models import SavedSegment
 from customers.models import Campaign
 from recommendations.models import RecoRun
 from recommendations.selectors.contactability import decide
+from recommendations.selectors.run_plan import settings_of
 from recommendations.services import audit_sql as sql
 from recommendations.services.audit import chunks, parameters
-from recommendations.services.configs import settings_of
 
 REASONS = {
     "PENDING": "Nobody approved anything of the list yet.",

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -87,3 +88,17 @@ def drop_old_files(*, now: datetime | None = None) -> int:
         dropped, _ = RecoExportFile.objects.filter(export__created_at__lt=limit).delete()
         state.rows = dropped
     return dropped
+
+
+def write_file(*, export: RecoExport, path: Path) -> None:
+    """Write the file of an export to a place; half of it never stands there.
+
+    Raises ``CrmError`` when the place cannot be written.
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            file.writelines(read_file(export=export))
+        part.replace(path)
+    except OSError as error:
+        raise CrmError(f"{path} cannot be written: {error.strerror}.") from error
