@@ -23,6 +23,7 @@ from recommendations.models import AuditItem, Decided, RecoItem, RecoRun, Severi
 from recommendations.scoring.audit_rules import BY_CODE
 from recommendations.selectors.audit import newest_run, statuses
 
+NO_RUN = "Nothing was recommended yet."
 _READ = "recommendations:read"
 _RUN = OpenApiParameter(
     "run", OpenApiTypes.INT, description="Of this run. Without it: of the current one."
@@ -175,8 +176,11 @@ class AuditViewSet(CrmViewSet):
     def quality(self, request: Request) -> Response:
         """As it was before the run; a run that was stopped by it is found by its number."""
         run = self._run()
-        facts = {"findings": [], "words": "Nothing was recorded.", "passed": None, **run.quality}
-        told = {"run": run.pk, "status": run.status, **facts, "as_of": run.as_of}
+        told: dict[str, Any] = {"findings": [], "words": NO_RUN, "passed": None}
+        told |= {"run": None, "status": None, "as_of": None}
+        if run is not None:
+            told |= {"words": "Nothing was recorded.", **run.quality}
+            told |= {"run": run.pk, "status": run.status, "as_of": run.as_of}
         return Response(shapes.QualitySerializer(told).data)
 
     @extend_schema(
@@ -188,17 +192,17 @@ class AuditViewSet(CrmViewSet):
     def gating(self, request: Request) -> Response:
         """Nothing of a run leaves before it passed."""
         run = self._run()
-        gate = {"policy": None, "four_eyes": False, "passed": False, "checks": []} | run.gate
-        if not run.gate:
-            gate["reasons"] = ["The run was not audited yet."]
-        return Response(shapes.GateSerializer({"run": run.pk, "as_of": run.as_of, **gate}).data)
+        told: dict[str, Any] = {"policy": None, "four_eyes": False, "passed": False, "checks": [], "run": None}
+        told |= {"as_of": None, "reasons": [NO_RUN]}
+        if run is not None:
+            told |= {"run": run.pk, "as_of": run.as_of}
+            told |= run.gate or {"reasons": ["The run was not audited yet."]}
+        return Response(shapes.GateSerializer(told).data)
 
-    def _run(self) -> RecoRun:
+    def _run(self) -> RecoRun | None:
+        """Return the run asked for, else the current one; None before the first."""
         if "run" not in self.request.query_params:
-            run = newest_run()
-            if run is None:
-                raise exceptions.NotFound("Nothing was recommended yet.")
-            return run
+            return newest_run()
         number = whole_number(self.request, "run", 0, minimum=1)
         found = RecoRun.objects.filter(pk=number).first() if number < 2**31 else None
         if found is None:
@@ -206,6 +210,7 @@ class AuditViewSet(CrmViewSet):
         return found
 
     def _items(self, status: Decided) -> Response:
-        rows = self.get_queryset().filter(run=self._run(), status=status).order_by("id")
+        run = self._run()
+        rows = self.get_queryset().filter(run_id=run.pk if run else 0, status=status).order_by("id")
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)

@@ -30,8 +30,8 @@ class RunAuditSerializer(serializers.Serializer[Any]):
 class GateSerializer(serializers.Serializer[Any]):
     """Whether a run may leave."""
 
-    run = serializers.IntegerField()
-    as_of = serializers.DateField()
+    run = serializers.IntegerField(allow_null=True)
+    as_of = serializers.DateField(allow_null=True)
     policy = serializers.CharField(allow_null=True)
     four_eyes = serializers.BooleanField(help_text="Who started the run may not approve it.")
     passed = serializers.BooleanField()
@@ -42,9 +42,11 @@ class GateSerializer(serializers.Serializer[Any]):
 class QualitySerializer(serializers.Serializer[Any]):
     """The quality of the data before a run."""
 
-    run = serializers.IntegerField()
-    as_of = serializers.DateField()
-    status = serializers.CharField(help_text="Of the run: stopped, when a rule stopped it.")
+    run = serializers.IntegerField(allow_null=True)
+    as_of = serializers.DateField(allow_null=True)
+    status = serializers.CharField(
+        allow_null=True, help_text="Of the run: stopped, when a rule stopped it."
+    )
     passed = serializers.BooleanField(allow_null=True)
     words = serializers.CharField()
     findings = serializers.JSONField(
@@ -79,7 +81,7 @@ class StartAuditSerializer(StrictFields, serializers.Serializer[Any]):
     )
 
 
-class DecideSerializer(StrictFields, serializers.Serializer[Any]):
+class RecoDecideSerializer(StrictFields, serializers.Serializer[Any]):
     """Why. Rejecting and flagging need a comment."""
 
     comment = serializers.CharField(
@@ -87,7 +89,7 @@ class DecideSerializer(StrictFields, serializers.Serializer[Any]):
     )
 
 
-class DecideRunSerializer(DecideSerializer):
+class RecoDecideRunSerializer(RecoDecideSerializer):
     """On a whole run, or on one customer's list."""
 
     customer = serializers.CharField(

@@ -58,7 +58,7 @@ class ItemDecisionViewSet(_Decisions):
     """Decide on one item."""
 
     def decide(self, request: Request, decision: str) -> RecoDecision:
-        values = self.checked(shapes.DecideSerializer(data=request.data))
+        values = self.checked(shapes.RecoDecideSerializer(data=request.data))
         number = int(self.kwargs["item_id"])
         if not RecoItem.objects.filter(pk=number, run_id=RecoItem.run_of(number)).exists():
             raise Http404
@@ -66,7 +66,7 @@ class ItemDecisionViewSet(_Decisions):
 
     @extend_schema(
         summary="Approve one item",
-        request=shapes.DecideSerializer,
+        request=shapes.RecoDecideSerializer,
         responses={201: shapes.DecisionSerializer},
     )
     def approve(self, request: Request, item_id: str) -> Response:
@@ -75,7 +75,7 @@ class ItemDecisionViewSet(_Decisions):
 
     @extend_schema(
         summary="Reject one item",
-        request=shapes.DecideSerializer,
+        request=shapes.RecoDecideSerializer,
         responses={201: shapes.DecisionSerializer},
     )
     def reject(self, request: Request, item_id: str) -> Response:
@@ -84,7 +84,7 @@ class ItemDecisionViewSet(_Decisions):
 
     @extend_schema(
         summary="Flag one item",
-        request=shapes.DecideSerializer,
+        request=shapes.RecoDecideSerializer,
         responses={201: shapes.DecisionSerializer},
     )
     def flag(self, request: Request, item_id: str) -> Response:
@@ -106,7 +106,7 @@ class RunDecisionViewSet(ListMixin, _Decisions):
         return rows.filter(run=run_by_key(self.kwargs["run"]))
 
     def decide(self, request: Request, decision: str) -> RecoDecision:
-        values = self.checked(shapes.DecideRunSerializer(data=request.data))
+        values = self.checked(shapes.RecoDecideRunSerializer(data=request.data))
         run, code = run_by_key(self.kwargs["run"]), values.pop("customer", None)
         if code is None:
             return decide_run(run=run, decision=decision, user=_user(request), **values)
@@ -124,7 +124,7 @@ class RunDecisionViewSet(ListMixin, _Decisions):
 
     @extend_schema(
         summary="Approve what waits in a run, or one customer's list",
-        request=shapes.DecideRunSerializer,
+        request=shapes.RecoDecideRunSerializer,
         responses={201: shapes.DecisionSerializer},
     )
     def approve(self, request: Request, run: str) -> Response:
@@ -133,7 +133,7 @@ class RunDecisionViewSet(ListMixin, _Decisions):
 
     @extend_schema(
         summary="Reject what waits in a run, or one customer's list",
-        request=shapes.DecideRunSerializer,
+        request=shapes.RecoDecideRunSerializer,
         responses={201: shapes.DecisionSerializer},
     )
     def reject(self, request: Request, run: str) -> Response:
@@ -142,7 +142,7 @@ class RunDecisionViewSet(ListMixin, _Decisions):
 
     @extend_schema(
         summary="Flag what waits in a run, or one customer's list",
-        request=shapes.DecideRunSerializer,
+        request=shapes.RecoDecideRunSerializer,
         responses={201: shapes.DecisionSerializer},
     )
     def flag(self, request: Request, run: str) -> Response:

@@ -13,7 +13,7 @@ from customers.models import Campaign
 from recommendations.models import RecoRun
 from recommendations.selectors.contactability import decide
 from recommendations.selectors.run_plan import settings_of
-from recommendations.services import audit_sql as sql
+from recommendations.services import export_sql as sql
 from recommendations.services.audit import chunks, parameters
 
 REASONS = {

@@ -17,7 +17,7 @@ from crm_project.common.jobs import Progress
 from crm_project.common.models import User
 from customers.models import Campaign
 from recommendations.models import Assignment, RecoExport, RecoExportFile, RecoRun
-from recommendations.services import audit_sql as sql
+from recommendations.services import export_sql as sql
 from recommendations.services.assignments import assign, attach_export, preview
 from recommendations.services.audit import check_kept, lock_run
 from recommendations.services.export_choice import Choice, choose
