@@ -192,8 +192,8 @@ class AuditViewSet(CrmViewSet):
     def gating(self, request: Request) -> Response:
         """Nothing of a run leaves before it passed."""
         run = self._run()
-        told: dict[str, Any] = {"policy": None, "four_eyes": False, "passed": False, "checks": [], "run": None}
-        told |= {"as_of": None, "reasons": [NO_RUN]}
+        told: dict[str, Any] = {"policy": None, "four_eyes": False, "passed": False, "checks": []}
+        told |= {"run": None, "as_of": None, "reasons": [NO_RUN]}
         if run is not None:
             told |= {"run": run.pk, "as_of": run.as_of}
             told |= run.gate or {"reasons": ["The run was not audited yet."]}
