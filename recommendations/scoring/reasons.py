@@ -93,7 +93,13 @@ def _components(
         ):
             if weight:
                 label = ("explore" if new else "repeat") if place == MODEL else name
-                each[label] = _part(value, weight, worth, shown)
+                # Not by _part: a call for each of hundreds of thousands is felt.
+                each[label] = {
+                    "value": value,
+                    "weight": weight,
+                    "points": worth,
+                    "evidence": shown,
+                }
     if mode == "signals":
         _add_readable(known, block, tastes, found, result)
     _add_due(known, found, result)

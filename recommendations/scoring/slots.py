@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from recommendations.scoring.arrays import AnyArray, Bools, Ints, positions_within, starts_of
 from recommendations.scoring.candidates import Candidates
@@ -37,35 +36,35 @@ def chosen_of(known: Knowledge, found: Candidates, scores: Scores, orders: Ints)
 
 
 class _Table:
-    """Candidates of each customer side by side, best first."""
+    """Candidates of each customer side by side; the best free one is looked up, not sorted for."""
 
     def __init__(self, known: Knowledge, found: Candidates, scores: Scores, size: int) -> None:
-        tie = known.catalogue.tie[found.scenario, found.product]
-        self.order = np.lexsort((-tie, -scores.total, found.who))
-        who = found.who[self.order]
-        column = positions_within(starts_of(who), len(who))
-        self.first = np.searchsorted(who, np.arange(size))
-        self.width = int(column.max(initial=-1)) + 1
-        self.free: Bools = np.zeros((size, self.width), bool)
-        self.free[who, column] = True
-        self.product = self._table(who, column, found.product)
-        self.family = self._table(who, column, known.shop.products.family[found.product])
-        self.explore: Bools = np.zeros((size, self.width), bool)
-        self.explore[who, column] = found.explore[self.order]
+        # The candidates come in a few runs, each sorted by customer: a stable sort merges them.
+        self.order = np.argsort(found.who, kind="stable")
+        self.who = found.who[self.order]
+        self.column = positions_within(starts_of(self.who), len(self.who))
+        self.first = np.searchsorted(self.who, np.arange(size))
+        self.shape = (size, int(self.column.max(initial=-1)) + 1)
+        self.free: Bools = self._table(np.ones(len(found), bool), False)
+        self.total = self._table(scores.total, -np.inf)
+        self.tie = self._table(known.catalogue.tie[found.scenario, found.product], -1)
+        self.product = self._table(found.product.astype(np.int32), -1)
+        self.family = self._table(known.shop.products.family[found.product], -1)
+        self.explore: Bools = self._table(found.explore, False)
         self.most = known.settings.max_recos
-        self.picked = np.full((size, self.most), self.width, np.int64)
+        self.picked = np.zeros((size, self.most), np.int64)
         self.count = np.zeros(size, np.int64)
         self.used = np.full((size, self.most), -1, np.int32)
 
-    def _table(self, who: Ints, column: Ints, values: AnyArray) -> npt.NDArray[np.int32]:
-        table = np.full(self.free.shape, -1, np.int32)
-        table[who, column] = values[self.order]
+    def _table(self, values: AnyArray, empty: float) -> AnyArray:
+        table = np.full(self.shape, empty, values.dtype)
+        table[self.who, self.column] = values[self.order]
         return table
 
     def take(self, kind: int, wanting: Bools, *, different: bool) -> None:
         """Give each customer in ``wanting`` the best free candidate of a kind, where one is."""
         rows = np.flatnonzero(wanting & (self.count < self.most))
-        if not len(rows) or not self.width:
+        if not len(rows) or not self.shape[1]:
             return
         free = self.free[rows]
         if kind != EITHER:
@@ -75,8 +74,10 @@ class _Table:
             for place in range(int(self.count[rows].max(initial=0))):
                 taken = used[:, place, None]
                 free &= (family != taken) | (taken < 0)
-        column = free.argmax(axis=1)
-        some = free[np.arange(len(rows)), column]
+        total = np.where(free, self.total[rows], -np.inf)
+        equal = free & (total == total.max(axis=1, keepdims=True))
+        column = np.where(equal, self.tie[rows], -1).argmax(axis=1)
+        some = free.any(axis=1)
         self._pick(rows[some], column[some])
 
     def _pick(self, rows: Ints, column: Ints) -> None:
@@ -87,6 +88,7 @@ class _Table:
 
     def ranked(self) -> Ints:
         """Return the picked candidates by customer, best first."""
-        columns = np.sort(self.picked, axis=1)
-        rows, rank = np.nonzero(columns < self.width)
-        return np.asarray(self.order[self.first[rows] + columns[rows, rank]], np.int64)
+        rows, turn = np.nonzero(np.arange(self.most) < self.count[:, None])
+        column = self.picked[rows, turn]
+        best = np.lexsort((-self.tie[rows, column], -self.total[rows, column], rows))
+        return np.asarray(self.order[self.first[rows] + column][best], np.int64)
