@@ -167,6 +167,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     "recommendations.view_recoitem",
                 ),
                 _list(
+                    "Back-tests",
+                    "history",
+                    "recommendations.backtestrun",
+                    active=_at("recommendations_backtestrun"),
+                ),
+                _list(
                     "Settings",
                     "tune",
                     "recommendations.recoconfig",

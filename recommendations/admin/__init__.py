@@ -1,3 +1,19 @@
-from recommendations.admin import configs, customer_contact, customer_tab, items, outcomes, runs
+from recommendations.admin import (
+    backtests,
+    configs,
+    customer_contact,
+    customer_tab,
+    items,
+    outcomes,
+    runs,
+)
 
-__all__ = ["configs", "customer_contact", "customer_tab", "items", "outcomes", "runs"]
+__all__ = [
+    "backtests",
+    "configs",
+    "customer_contact",
+    "customer_tab",
+    "items",
+    "outcomes",
+    "runs",
+]
