@@ -95,12 +95,11 @@ def _share(part: int, whole: int) -> str:
 
 def _chart(key: str, title: str, counts: dict[str, Any], name: str, names: dict[str, str]) -> Bars:
     found: dict[str, int] = counts.get(name, {})
-    rows = (
-        sorted(found.items(), key=lambda row: -row[1]) if name != "by_scenario" else found.items()
-    )
-    return charts.bars(
-        f"reco-{key}", title, [Bar(names.get(code, code), float(n)) for code, n in rows],
-            )  # fmt: skip
+    # JSON in the database keeps no order.
+    places = {code: place for place, code in enumerate(names)}
+    rows = sorted(found.items(), key=lambda row: (places.get(row[0], len(places)), row[0]))
+    drawn = [Bar(names.get(code, code), float(number)) for code, number in rows]
+    return charts.bars(f"reco-{key}", title, drawn)
 
 
 def _findings(run: RecoRun) -> list[dict[str, Any]]:

@@ -59,5 +59,5 @@ def _flat(values: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     elif isinstance(values, list) and values:
         for place, part in enumerate(values, 1):
             yield from _flat(part, f"{path}.{place}")
-    else:
+    elif path:
         yield path, values

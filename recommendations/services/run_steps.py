@@ -18,7 +18,6 @@ from crm_project.common.jobs import Progress
 from customers.selectors.policy import policy_snapshot
 from recommendations import scoring
 from recommendations.models import RecoRun
-from recommendations.scoring.engine import recommend as recommend_chunks
 from recommendations.scoring.lists import Lists
 from recommendations.scoring.settings import SCENARIOS
 from recommendations.scoring.shop import Shop
@@ -91,6 +90,9 @@ def compute(
     run.mode, run.backtest, run.words = plan.mode, plan.backtest, list(plan.words)
     rows = _rows(shop, chosen)
     sink = Sink(run, shop, write=write)
+    # Imported here: SciPy costs every process that only reads a second of its start.
+    from recommendations.scoring.engine import recommend as recommend_chunks  # noqa: PLC0415
+
     chunks = recommend_chunks(shop, plan.settings, mode=plan.mode, customers=rows)
     _take(sink, run, shop, chunks, plan.settings.max_recos, clock, _size(shop, rows))
     run.counts = sink.counts()

@@ -147,7 +147,7 @@ class Sink:
             self.contact[decision.code] += 1
             details = {
                 "codes": decision.codes,
-                "evidence": decision.evidence,
+                "evidence": msgspec.Raw(decision.shown.encode()),
                 "next_allowed_at": decision.next_allowed_at,
             }
             body = msgspec.json.encode(details, order="deterministic")

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import connection, transaction
@@ -12,9 +13,9 @@ from crm_project.common.jobs import JobStoppedError
 from crm_project.common.models import RefreshState
 from customers.models import Customer, CustomerAlias
 from recommendations.models import BacktestRun, RecoConfig, RecoExclusion, RecoItem, RecoRun
+from recommendations.scoring import engine
 from recommendations.scoring.settings import RecoSettings
 from recommendations.selectors.run_plan import plan_of
-from recommendations.services import run_steps
 from recommendations.services.configs import active_config, create_config
 from recommendations.services.run_thinning import thin_recommendations
 from recommendations.services.run_writing import _LOCK
@@ -131,10 +132,8 @@ class TestRepeat:
     def test_chunks_of_another_size_change_nothing(self, monkeypatch):
         small_shop()
         first = recommend(as_of=DAY)
-        whole = run_steps.recommend_chunks
-        monkeypatch.setattr(
-            run_steps, "recommend_chunks", lambda *args, **kw: whole(*args, **kw, chunk=7)
-        )
+        whole = engine.recommend
+        monkeypatch.setattr(engine, "recommend", partial(whole, chunk=7))
 
         assert recommend(as_of=DAY).result_hash == first.result_hash
 
