@@ -147,7 +147,9 @@ class _List:
         named = [self.catalogue[item.product_id][3] for item in self.items]
         if "" in named or len(set(named)) == len(named):
             return
-        bought = [product for product in self.facts.bought[self.who] if self._may_rebuy(product)]
+        lapsed = self.days is not None and self.days >= self.rules.winback_recency_days
+        products = [] if lapsed else self.facts.bought[self.who]
+        bought = [product for product in products if self._may_rebuy(product)]
         possible = {self.catalogue[product][3] for product in bought}
         kinds = {item.scenario for item in self.items}
         if "NURTURE" in kinds:
