@@ -80,6 +80,25 @@ def intervals(known: Knowledge, found: Candidates) -> Evidence:
     ]
 
 
+def since_bought(known: Knowledge, found: Candidates) -> Evidence:
+    """Return the day of the last purchase and the days since; an empty dict for new products."""
+    if not len(known.history):
+        return [{} for _ in range(len(found))]
+    last = known.history.pair_last[found.pair].tolist()
+    as_of = known.shop.as_of
+    return [
+        {"days": as_of - day, "last_on": iso(day)} if pair >= 0 else {}
+        for day, pair in zip(last, found.pair.tolist(), strict=True)
+    ]
+
+
+def heard(known: Knowledge, found: Candidates) -> Evidence:
+    """Return what the bought products say together, and how many customers bought this one."""
+    buyers = known.catalogue.buyers[found.product].tolist()
+    said = np.round(found.said, 4).tolist()
+    return [{"share": each, "buyers": count} for each, count in zip(said, buyers, strict=True)]
+
+
 def shares(
     known: Knowledge, block: Block, found: Candidates, column: str, share: Floats
 ) -> Evidence:
@@ -155,23 +174,30 @@ def popularity(known: Knowledge, found: Candidates) -> Evidence:
     return [{"buyers": count, "days": days} for count in buyers]
 
 
-def because_of(known: Knowledge, block: Block, found: Candidates) -> list[Evidence]:
-    """Return, for each candidate, the products bought that say most for it, with proof.
+def demand(known: Knowledge, found: Candidates) -> Evidence:
+    """Return how many customers bought the product in the days that a chance looks back."""
+    days = known.settings.model.recent_days
+    buyers = known.catalogue.latest_buyers[found.product].tolist()
+    return [{"buyers": count, "days": days} for count in buyers]
 
-    The contributions are the exact terms of the model's sum. Nothing for products bought before.
+
+def because_of(known: Knowledge, block: Block, found: Candidates, asked: Bools) -> list[Evidence]:
+    """Return, for each candidate ``asked``, the products bought that say most for it, with proof.
+
+    The contributions are the exact terms of the model's sum.
     """
     result: list[Evidence] = [[] for _ in range(len(found))]
     similarity = known.similarity
     target = similarity.column[found.product]
-    asked = np.flatnonzero((target >= 0) & found.explore)
+    wanted = np.flatnonzero((target >= 0) & asked)
     ends = np.searchsorted(block.who, np.arange(len(block) + 1))
-    pair, item = ranges(ends[found.who[asked]], ends[found.who[asked] + 1])
+    pair, item = ranges(ends[found.who[wanted]], ends[found.who[wanted] + 1])
     source = similarity.column[block.product[pair]]
     inside = source >= 0
     pair, item, source = pair[inside], item[inside], source[inside]
     said = similarity.matrix[source, target[asked][item]]
     for place, strength in _largest(said, item):
-        owner = asked[item[place]]
+        owner = wanted[item[place]]
         together = similarity.together[source[place], target[owner]].tolist()
         bought = block.product[pair[place]]
         proof = newest_lines(known, block.pair[pair[place]])

@@ -1,11 +1,11 @@
 """The reasons of each recommendation as JSON: parts, weights, points, proof, what was missing.
 
 Shape: scenario, slot, mode, components {name: value 0…1, weight, points, evidence}, missing
-[names], penalties {recency: value, weight, points below 0, evidence}, model {name, signal,
-strength, log_odds {part: addend}, because_of [up to three: product id, contribution, order line
-ids, customers who bought both]}, eligibility, rank_change, config_hash. The points of components
-and penalties add up to the score, as long as it is within 0 and 100. Components of weight 0 are
-there to be read.
+[names], penalties {name: value, weight, points below 0, evidence}, model {name, signal, strength,
+log_odds {part: addend}, because_of [up to three: product id, contribution, order line ids,
+customers who bought both]}, eligibility, rank_change, config_hash. The points of components and
+penalties add up to the score, as long as it is within 0 and 100. Components of weight 0 are there
+to be read. In the plain order by chance the components are the parts of the chance (`parts.py`).
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from recommendations.scoring import evidence, terms
-from recommendations.scoring.arrays import Floats, Ints
+from recommendations.scoring import evidence
+from recommendations.scoring.arrays import Bools, Floats, Ints
 from recommendations.scoring.candidates import Candidates
 from recommendations.scoring.due import due
 from recommendations.scoring.knowledge import Block, Knowledge
-from recommendations.scoring.score import MODEL, Scores, components_of, weights_of
+from recommendations.scoring.parts import parts_of
+from recommendations.scoring.score import MODEL, Scores, readable, weights_of
 from recommendations.scoring.settings import COMPONENTS, SCENARIOS
 from recommendations.scoring.shop import AXES
 from recommendations.scoring.tastes import Tastes
+from recommendations.scoring.terms import Terms, log_odds, terms_of
 
 _encode = msgspec.json.Encoder().encode
 
@@ -39,11 +41,23 @@ def reasons_of(
     rank_change: Ints,
 ) -> list[bytes]:
     """Return one JSON object for each of the chosen candidates."""
+    by_chance = known.settings.model.signal == "chance"
+    taken_apart = terms_of(known, block, found) if by_chance else None
+    plain = mode == "signals"
+    apart = plain and taken_apart is not None
+    if plain and taken_apart:
+        components, penalties = parts_of(known, found, scores, taken_apart)
+    else:
+        components = _components(known, block, tastes, found, scores)
+        penalties = _penalties(known, found, scores)
+    if plain:
+        _add_readable(known, block, tastes, found, components)
+    _add_due(known, found, components)
     columns = (
-        _components(known, block, tastes, found, scores, mode),
+        components,
         _missing(known, found, scores, mode),
-        _penalties(known, found, scores),
-        _models(known, block, found),
+        penalties,
+        _models(known, block, found, taken_apart, asked=found.explore | apart),
         _eligibility(known, block, found),
         found.scenario.tolist(),
         found.explore.tolist(),
@@ -77,7 +91,6 @@ def _components(
     tastes: Tastes,
     found: Candidates,
     scores: Scores,
-    mode: str,
 ) -> list[dict[str, Any]]:
     points = _points(scores)
     result: list[dict[str, Any]] = [{} for _ in range(len(found))]
@@ -100,9 +113,6 @@ def _components(
                     "points": worth,
                     "evidence": shown,
                 }
-    if mode == "signals":
-        _add_readable(known, block, tastes, found, result)
-    _add_due(known, found, result)
     return result
 
 
@@ -118,14 +128,13 @@ def _add_readable(
     result: list[dict[str, Any]],
 ) -> None:
     """Add, with weight 0, what a reader wants to know where the order does not need it."""
-    values = components_of(known, block, tastes, found)
-    for name in ("family", "budget"):
-        place = COMPONENTS.index(name)
+    for name, values in readable(known, block, tastes, found).items():
         proof = _proof(known, block, tastes, found, name)
-        known_values = (~np.isnan(values[place])).tolist()
-        columns = (result, _rounded(values[place], 3), proof, known_values)
-        for each, value, shown, given in zip(*columns, strict=True):
-            if given:
+        given = (~np.isnan(values)).tolist()
+        for each, value, shown, there in zip(
+            result, _rounded(values, 3), proof, given, strict=True
+        ):
+            if there:
                 each[name] = _part(value, 0.0, 0.0, shown)
 
 
@@ -143,7 +152,7 @@ def _proof(
         return [
             before or new
             for before, new in zip(
-                evidence.bought_before(known, found), _heard(known, found), strict=True
+                evidence.bought_before(known, found), evidence.heard(known, found), strict=True
             )
         ]
     if name in ("family", "attr1", "attr2"):
@@ -156,13 +165,6 @@ def _proof(
     if name == "popularity":
         return evidence.popularity(known, found)
     return [{} for _ in range(len(found))]
-
-
-def _heard(known: Knowledge, found: Candidates) -> evidence.Evidence:
-    """Return what the bought products say together, and how many customers bought this one."""
-    buyers = known.catalogue.buyers[found.product].tolist()
-    said = _rounded(found.said, 4)
-    return [{"share": each, "buyers": count} for each, count in zip(said, buyers, strict=True)]
 
 
 def _add_due(known: Knowledge, found: Candidates, result: list[dict[str, Any]]) -> None:
@@ -201,12 +203,14 @@ def _penalties(known: Knowledge, found: Candidates, scores: Scores) -> list[dict
     return result
 
 
-def _models(known: Knowledge, block: Block, found: Candidates) -> list[dict[str, Any]]:
+def _models(
+    known: Knowledge, block: Block, found: Candidates, taken_apart: Terms | None, *, asked: Bools
+) -> list[dict[str, Any]]:
     named = known.similarity.name
     signal = known.settings.model.signal
-    because = evidence.because_of(known, block, found)
-    parts_of = terms.terms_of(known, block, found) if signal == "chance" else [{}] * len(found)
-    columns = zip(_rounded(found.signal, 4), found.pair.tolist(), because, parts_of, strict=True)
+    because = evidence.because_of(known, block, found, asked)
+    addends = log_odds(taken_apart) if taken_apart else [{}] * len(found)
+    columns = zip(_rounded(found.signal, 4), found.pair.tolist(), because, addends, strict=True)
     return [
         {
             "name": "repeat" if pair >= 0 else named if proof else "popularity",

@@ -114,6 +114,17 @@ def components_of(known: Knowledge, block: Block, tastes: Tastes, found: Candida
     return values
 
 
+def readable(
+    known: Knowledge, block: Block, tastes: Tastes, found: Candidates
+) -> dict[str, Floats]:
+    """Return the components that people read also where the order does not need them."""
+    products, own = known.shop.products, known.history.unit_price[block.rows[found.who]]
+    return {
+        "family": _liking(tastes.family, found, products.family[found.product]),
+        "budget": budget(known.catalogue.price[found.product], own),
+    }
+
+
 def _liking(share: Floats, found: Candidates, code: AnyArray) -> Floats:
     """Return the customer's share of the product's value over the customer's largest share."""
     if not share.shape[1]:

@@ -1,49 +1,97 @@
-"""The chance of a purchase taken apart: what each of its features adds to the log odds."""
+"""The chance of a purchase taken apart: what each thing known of a product adds to the log odds.
+
+Counted from an ordinary product: one the customer never bought, that nothing bought speaks for, and
+whose demand is the mean of what the shop offers. So ``start`` is that product's log odds, and all
+addends together are those of the candidate (`chance.py` names the features):
+
+* ``repeat``: all that counts only because the product was bought before: ``bought``, ``repeat``,
+  ``times``, ``pop_bought``, ``orders_bought``, ``size_bought``; 0 for new products;
+* ``age``: the time since it was bought last;
+* ``popularity``: ``pop`` and ``recent``, less their mean over the products offered;
+* ``bought_together``: ``like``, what the products bought say.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from recommendations.scoring import chance
 from recommendations.scoring.arrays import Floats
 from recommendations.scoring.candidates import Candidates
-from recommendations.scoring.chance import LIKE_SCALE
 from recommendations.scoring.knowledge import Block, Knowledge
 
-NAMES = ("base", "repeat", "age", "popularity", "recent", "like", "size")
+START = "start"
+NAMES = ("repeat", "age", "popularity", "bought_together")
 
 
-def terms_of(known: Knowledge, block: Block, found: Candidates) -> list[dict[str, float]]:
-    """Return the addends of each candidate's log odds; they sum up to ln(p / (1 - p)).
+@dataclass(frozen=True, slots=True, eq=False)
+class Terms:
+    """``start``: log odds of an ordinary product. ``table``: addends by candidate and `NAMES`."""
 
-    ``popularity`` is that of all time, ``recent`` of the last days, ``like`` what the products
-    bought say, ``size`` corrects for how many orders and products the customer has.
-    """
-    table = np.round(_terms(known, block, found), 3)
-    # Adding 0 turns -0 into 0.
-    return [dict(zip(NAMES, row, strict=True)) for row in (table + 0.0).tolist()]
+    start: float
+    table: Floats
 
 
-def _terms(known: Knowledge, block: Block, found: Candidates) -> Floats:
-    coef, history, catalogue = known.settings.chance, known.history, known.catalogue
-    bought = (found.pair >= 0).astype(np.float64)
-    rows = block.rows[found.who]
-    visits = np.maximum(history.visits[rows], 1).astype(np.float64)
-    pieces = np.bincount(block.who, weights=history.count[block.pair], minlength=len(block))
-    size = np.maximum(pieces[found.who], 1.0) / visits
-    own, times, age = (np.zeros(len(found)) for _ in range(3))
-    some = found.pair >= 0
-    own[some] = history.own[found.pair[some]]
-    times[some] = history.count[found.pair[some]]
-    age[some] = np.maximum(known.shop.as_of - history.pair_last[found.pair[some]], 0)
-    buyers = np.log1p(catalogue.buyers[found.product])
-    return np.column_stack(
-        (
-            coef["one"] + coef["bought"] * bought,
-            coef["repeat"] * np.log1p(own) + coef["times"] * np.log1p(times),
-            coef["age"] * np.log1p(age),
-            (coef["pop"] + coef["pop_bought"] * bought) * buyers,
-            coef["recent"] * np.log1p(catalogue.latest_buyers[found.product]),
-            coef["like"] * np.log1p(LIKE_SCALE * np.maximum(found.said, 0.0)),
-            bought * (coef["orders_bought"] * np.log(visits) + coef["size_bought"] * np.log(size)),
-        )
+def terms_of(known: Knowledge, block: Block, found: Candidates) -> Terms:
+    """Return the addends of each candidate's log odds."""
+    coef, catalogue = known.settings.chance, known.catalogue
+    of_products = chance.of_products(known)
+    offered = of_products[catalogue.offered]
+    start = float(offered.mean()) if len(offered) else coef["one"]
+    table = np.zeros((len(found), len(NAMES)))
+    table[:, 2] = of_products[found.product] - start
+    table[:, 3] = coef["like"] * np.log1p(chance.LIKE_SCALE * np.maximum(found.said, 0.0))
+    again = np.flatnonzero(found.pair >= 0)
+    table[again, 0], table[again, 1] = _of_again(known, block, found.take(again))
+    return Terms(start, table)
+
+
+def _of_again(known: Knowledge, block: Block, found: Candidates) -> tuple[Floats, Floats]:
+    """Return what having bought it adds, and what the time since then does."""
+    coef, history = known.settings.chance, known.history
+    visits = np.maximum(history.visits[block.rows[found.who]], 1).astype(np.float64)
+    bought = np.bincount(block.who, weights=history.count[block.pair], minlength=len(block))
+    size = np.maximum(bought[found.who], 1.0) / visits
+    days = np.maximum(known.shop.as_of - history.pair_last[found.pair], 0)
+    habit = (
+        coef["bought"]
+        + coef["repeat"] * np.log1p(history.own[found.pair].astype(np.float64))
+        + coef["times"] * np.log1p(history.count[found.pair])
+        + coef["pop_bought"] * np.log1p(known.catalogue.buyers[found.product])
+        + coef["orders_bought"] * np.log(visits)
+        + coef["size_bought"] * np.log(size)
     )
+    return np.asarray(habit, np.float64), np.asarray(coef["age"] * np.log1p(days), np.float64)
+
+
+def log_odds(terms: Terms) -> list[dict[str, float]]:
+    """Return the addends of each candidate by name; they sum up to ln(p / (1 - p))."""
+    start = round(terms.start, 3)
+    # Adding 0 turns -0 into 0.
+    rows = (np.round(terms.table, 3) + 0.0).tolist()
+    return [{START: start, **dict(zip(NAMES, row, strict=True))} for row in rows]
+
+
+def points_of(terms: Terms, signal: Floats, full: Floats) -> tuple[Floats, Floats]:
+    """Return points of ``start`` and of each addend; together they are ``full``, the score.
+
+    ``signal``: the chances. ``start`` gets what the ordinary product would score. The rest is
+    shared in proportion to the log odds: for a function of a sum, that is the attribution of
+    Aumann and Shapley (integrated gradients from the ordinary product to this one).
+
+    >>> terms = Terms(-2.0, np.array([[2.0, -0.5, 0.0, 0.5]]))
+    >>> start, rest = points_of(terms, np.array([0.5]), np.array([80.0]))
+    >>> start.round(2).tolist(), rest.round(2).tolist()
+    ([19.07], [[60.93, -15.23, 0.0, 15.23]])
+    """
+    ordinary = chance.probability(np.array([terms.start]))
+    # Score for one unit of chance: the same for all candidates of a customer and scenario.
+    unit = np.divide(full, signal, out=np.zeros(len(full)), where=signal > 0)
+    start = unit * ordinary
+    lift = terms.table.sum(axis=1)
+    slope = unit * ordinary * (1.0 - ordinary)
+    steep = np.abs(lift) > 1e-6
+    slope = np.divide(full - start, lift, out=slope, where=steep)
+    return start, slope[:, None] * terms.table

@@ -203,6 +203,29 @@ def test_points_add_up_to_the_score_and_log_odds_to_the_chance(mode):
         assert told["eligibility"]["silence_window"] == 135
 
 
+def test_bars_of_the_plain_order_are_the_parts_of_the_chance():
+    shop, _, (items, _) = known_lists("signals")
+    ids = shop.products.id.tolist()
+
+    seen = set()
+    for *_, text in items:
+        told = json.loads(text)
+        odds = told["model"]["log_odds"]
+        parts = {name: part for name, part in told["components"].items() if part["weight"]}
+        assert parts.pop("start")["evidence"]["chance"] < 0.5
+        assert all(part["points"] > 0 for part in parts.values())
+        parts |= told["penalties"]
+        slopes = [parts[name]["points"] / odds[name] for name in parts if abs(odds[name]) > 0.3]
+        assert slopes == pytest.approx(slopes[:1] * len(slopes), rel=0.05, abs=0.1)
+        assert {name for name, worth in odds.items() if worth and name != "start"} >= parts.keys()
+        assert ("repeat" in parts) == (told["model"]["name"] == "repeat")
+        if "bought_together" in parts:
+            assert told["model"]["because_of"]
+            assert {each["product"] for each in told["model"]["because_of"]} <= set(ids)
+        seen |= parts.keys()
+    assert seen == {"repeat", "age", "popularity", "bought_together"}
+
+
 @pytest.mark.parametrize("mode", ["weighted", "signals"])
 def test_chunks_threads_and_repetition_change_no_byte(mode):
     shop, chosen, first = known_lists(mode)
