@@ -40,6 +40,20 @@ def backtest_words(run: BacktestRun) -> str:
     return out.getvalue().rstrip()
 
 
+def short_table(table: dict[str, Any]) -> Table:
+    """Return ours and all simple rules in a table for narrow terminals."""
+    shown = Table(
+        title=f"{table['label']}, lists of three ({table['customers']:,})", title_justify="left"
+    )
+    shown.add_column("")
+    for name in ("Hit rate", "NDCG", "Ours minus it, NDCG (95 %)"):
+        shown.add_column(name, justify="right")
+    for row in table["rows"]:
+        minus = _interval(row["ours_minus"] and row["ours_minus"]["ndcg"])
+        shown.add_row(row["label"], _share(row["at3"]["hit"]), _number(row["at3"]["ndcg"]), minus)
+    return shown
+
+
 def _methods(table: dict[str, Any]) -> Table:
     rule = "60-day exclusion" if table["exclusion"] else "without the exclusion"
     title = f"{table['label']}, lists of three, {rule} ({table['customers']:,} customers)"

@@ -5,7 +5,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from customers.models import Campaign
-from recommendations.models import RecoItem, RecoRun, UpliftReport
+from recommendations.management.backtest_words import short_table
+from recommendations.models import BacktestRun, RecoItem, RecoRun, Scenario, UpliftReport
 from recommendations.selectors.explanations import explain
 from recommendations.services.demo_campaign import CODE
 
@@ -23,7 +24,8 @@ def print_recommendations(console: Console) -> None:
         f"[bold]Recommendations[/] as of {run.as_of:%d %B %Y}: {counts.get('items', 0):,} products"
         f" for {counts.get('customers', 0):,} customers, {run.get_mode_display()}."
     )
-    scenarios = ", ".join(f"{name} {n:,}" for name, n in counts.get("by_scenario", {}).items())
+    found = counts.get("by_scenario", {})
+    scenarios = ", ".join(f"{Scenario(name).label} ({name}) {n:,}" for name, n in found.items())
     contact = ", ".join(f"{name} {n:,}" for name, n in counts.get("by_contact", {}).items())
     console.print(f"  Scenarios: {scenarios}.")
     if contact:
@@ -31,6 +33,20 @@ def print_recommendations(console: Console) -> None:
     for sentence in run.words:
         console.print(f"  {escape(str(sentence))}")
     console.print(_examples(run))
+
+
+def print_backtest(console: Console) -> None:
+    """Print how well the lists would have done on past days, beside simple rules."""
+    run = BacktestRun.objects.filter(is_current=True).first()
+    if run is None:
+        return
+    console.print(
+        f"[bold]Back-test[/] on {len(run.origins)} past days, {run.seconds or 0:.0f} seconds."
+        " More: manage.py backtest_recommendations."
+    )
+    for sentence in run.words:
+        console.print(f"  {escape(str(sentence))}")
+    console.print(short_table(run.results["tables"][0]))
 
 
 def _examples(run: RecoRun) -> Table:

@@ -22,6 +22,8 @@ from orders.models import Order, Product
 from orders.services.catalogue import derive_prices
 from orders.services.families import derive_families
 from orders.services.totals import analyze_orders
+from recommendations.models import BacktestRun
+from recommendations.services import backtests
 from recommendations.services.demo_campaign import pretend
 
 DATA = Path("demo") / "data" / "online_retail_to_2011-11-09.csv.xz"
@@ -30,6 +32,8 @@ NEWEST = date(2011, 11, 9)
 SOURCE = "demo"
 MONTHS = 6
 """How many past month ends are scored, so that movement has something to show."""
+SHORT_BACKTEST = backtests.Options(origins=3, warm_up=1)
+"""Fewer past days than `backtest_recommendations` takes, so that a start stays short."""
 LOGIN = "demo"
 PASSWORD = "demo-password"  # noqa: S105 - printed at every start, refused in production
 
@@ -117,12 +121,19 @@ def score(*, data: DemoData, progress: Progress | None = None) -> Scored:
     _score_past(before=newest, progress=progress)
     seconds = perf_counter() - started
     pretend(newest=newest, progress=progress)
+    _backtest(newest, progress)
     latest = newest_run()
     complete = latest is not None and latest.status == PipelineRun.Status.SUCCEEDED
     pipeline = None
     if latest is None or not complete or latest.as_of < newest:
         pipeline = run_or_resume(as_of=newest, origin=PipelineRun.Origin.COMMAND, progress=progress)
     return Scored(RfmRun.objects.get(is_current=True), pipeline, seconds)
+
+
+def _backtest(newest: date, progress: Progress | None) -> None:
+    """Let plans of recommending compete on past days, once, so that the run can use the winner."""
+    if not BacktestRun.objects.filter(status=BacktestRun.Status.SUCCEEDED).exists():
+        backtests.run(as_of=newest, options=SHORT_BACKTEST, progress=progress)
 
 
 def _score_past(*, before: date, progress: Progress | None) -> None:

@@ -23,7 +23,11 @@ from recommendations.management.demo_reports import (
     print_predictions,
     print_verdicts,
 )
-from recommendations.management.reco_reports import print_outcomes, print_recommendations
+from recommendations.management.reco_reports import (
+    print_backtest,
+    print_outcomes,
+    print_recommendations,
+)
 from recommendations.services import demo, demo_contacts, demo_signals
 
 VISITS_PER_SECOND = 0.5
@@ -70,6 +74,7 @@ class Command(BaseCommand):
         _print_intent(console)
         print_predictions(console)
         print_verdicts(console)
+        print_backtest(console)
         print_recommendations(console)
         print_outcomes(console)
         print_pipeline(console, scored)
