@@ -60,7 +60,10 @@ class Facts:
                 self.prices[who].append(float(money) / float(pieces))
             if tier is not None:
                 self.tiers[who].append(tier)
-        self.returned = {(row[0], row[3]) for row in rows(LINES, kind="return", **asked)}
+        self.returned, self.sent_back = set(), defaultdict(float)
+        for who, _, _, product, family, _, money, _, _ in rows(LINES, kind="return", **asked):
+            self.returned.add((who, product))
+            self.sent_back[who, family] += float(money)
         self._intervals()
 
     def _intervals(self):
@@ -153,9 +156,18 @@ class _List:
         possible = {self.catalogue[product][3] for product in bought}
         kinds = {item.scenario for item in self.items}
         if "NURTURE" in kinds:
-            possible |= {self.facts.family[product] for product in self.facts.bought[self.who]}
+            possible |= self._own_families()
         if "CROSS_SELL" in kinds or len(possible - {""}) > len(set(named)):
             yield f"families twice: {named}, possible: {sorted(possible)}"
+
+    def _own_families(self):
+        """The families bought, without those of which everything was sent back."""
+        spent = defaultdict(float)
+        for order in self.orders:
+            for family, money in order.items():
+                spent[family] += money
+        left = self.facts.sent_back
+        return {name for name, money in spent.items() if not money or money > left[self.who, name]}
 
     def _may_rebuy(self, product):
         kind, active, stock, _, _ = self.catalogue[product]
