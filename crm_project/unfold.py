@@ -161,6 +161,11 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     active=_at("recommendations_recoitem"),
                 ),
                 _page(
+                    "Audit", "fact_check", "recommendations_audit", "recommendations.view_recoaudit"
+                ),
+                _list("Decisions", "how_to_vote", "recommendations.recodecision"),
+                _list("Exports", "outbox", "recommendations.recoexport"),
+                _page(
                     "Why not?",
                     "help",
                     "recommendations_why_not",

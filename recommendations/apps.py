@@ -21,8 +21,26 @@ class RecommendationsConfig(AppConfig):
         pipeline_steps.register_steps()
         audit_step.register_step()
         outcome_step.register_step()
-        register("recommend", jobs.recommend_job, label="Recommend")
+        register(
+            "recommend",
+            jobs.recommend_job,
+            label="Recommend",
+            page="recommendations_recorun_change",
+            key="run_id",
+        )
         register("backtest", jobs.backtest_job, label="Back-test recommendations")
-        register("audit_recommendations", jobs.audit_job, label="Audit recommendations")
-        register("export_recommendations", jobs.export_job, label="Export recommendations")
+        register(
+            "audit_recommendations",
+            jobs.audit_job,
+            label="Audit recommendations",
+            page="recommendations_run_audit",
+            key="run_id",
+        )
+        register(
+            "export_recommendations",
+            jobs.export_job,
+            label="Export recommendations",
+            page="recommendations_recoexport_change",
+            key="export_id",
+        )
         register("measure_outcomes", outcome_jobs.measure_outcomes_job, label="Measure outcomes")

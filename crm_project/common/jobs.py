@@ -53,30 +53,38 @@ Handler = Callable[[JobContext], dict[str, Any] | None]
 
 @dataclass(frozen=True, slots=True)
 class JobKind:
-    """A registered kind of work."""
+    """A registered kind of work. ``page`` is the admin page of what was made; the job's result
+    holds its key under the name ``key``."""
 
     kind: str
     handler: Handler
     label: str
+    page: str = ""
+    key: str = ""
 
 
 _kinds: dict[str, JobKind] = {}
 
 
-def register(kind: str, handler: Handler, *, label: str = "") -> None:
+def register(
+    kind: str, handler: Handler, *, label: str = "", page: str = "", key: str = ""
+) -> None:
     """Make ``handler`` do the jobs of this kind.
 
     Args:
         kind: as stored in ``Job.kind``.
         handler: returns what is kept as the job's result (JSON), or None.
         label: what people read; by default the kind with spaces.
+        page: name of the admin page that shows what a job of this kind made.
+        key: which part of the result the page is called with; empty: with nothing.
 
     Raises ``ValueError`` when another handler has the kind.
     """
     known = _kinds.get(kind)
     if known is not None and known.handler is not handler:
         raise ValueError(f"Two handlers for jobs of kind {kind!r}.")
-    _kinds[kind] = JobKind(kind, handler, label or kind.replace("_", " ").capitalize())
+    words = label or kind.replace("_", " ").capitalize()
+    _kinds[kind] = JobKind(kind, handler, words, page, key)
 
 
 def find(kind: str) -> JobKind:
@@ -85,6 +93,12 @@ def find(kind: str) -> JobKind:
         return _kinds[kind]
     except KeyError:
         raise CrmError(f"There is no job of kind {kind!r}.") from None
+
+
+def page_of(kind: str) -> tuple[str, str]:
+    """Return the page of what jobs of a kind make, and the part of the result that names it."""
+    known = _kinds.get(kind)
+    return (known.page, known.key) if known else ("", "")
 
 
 def label_of(kind: str) -> str:

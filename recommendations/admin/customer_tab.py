@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.text import Truncator
 
 from crm_project.common.admin import TemplateTab
 from crm_project.common.registry import Kpi, customer_page
 from customers.models import Customer
+from recommendations.admin.decisions import DECIDE
 from recommendations.admin.explained import shown
 from recommendations.models import RecoItem
 from recommendations.selectors.recommendations import (
@@ -64,14 +67,23 @@ class RecommendationsTab(TemplateTab):
         found = _list(self.request, int(key))
         if found is None:
             return {}
+        code = Customer.objects.values_list("code", flat=True).get(pk=int(key))
         past = [one for one in history(customer_id=int(key), runs=PAST) if one.run != found.run]
         return {
             "found": found,
             "rows": shown(self.request, found.items),
             "nothing": _nothing(found),
             "past": past,
-            "code": Customer.objects.values_list("code", flat=True).get(pk=int(key)),
+            "code": code,
+            "decide": self._decide(found, code),
         }
+
+    def _decide(self, found: CustomerList, code: str) -> str:
+        """Return where somebody with the right decides on the list; empty where there is none."""
+        if not found.items or not self.request.user.has_perm(DECIDE):
+            return ""
+        page = reverse("admin:recommendations_decide", args=[found.run.pk])
+        return f"{page}?{urlencode({'customer': code})}"
 
 
 def _nothing(found: CustomerList) -> list[str]:

@@ -14,6 +14,7 @@ from crm_project.common.admin.bases import ChangeList
 from crm_project.common.admin.theme import display
 from customers.selectors.customers import by_code
 from orders.models import Product
+from recommendations.admin.decisions import ItemDecisions
 from recommendations.admin.explained import shown
 from recommendations.admin.item_filters import (
     CustomerFilter,
@@ -47,7 +48,7 @@ class _ItemList(ChangeList):
 
 
 @admin.register(RecoItem)
-class RecoItemAdmin(ReadOnlyAdminMixin, BigListAdmin[RecoItem]):
+class RecoItemAdmin(ReadOnlyAdminMixin, ItemDecisions, BigListAdmin[RecoItem]):
     list_display = ["who", "rank", "what", "scenario_shown", "slot_shown", "score_shown",
                     "why", "status_shown"]  # fmt: skip
     list_display_links = ["what"]

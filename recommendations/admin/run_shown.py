@@ -10,9 +10,9 @@ from crm_project.common.charts import Bar, Bars
 from crm_project.common.registry import Kpi
 from recommendations.models import RecoRun, Scenario, Slot
 
-_SCENARIOS = {value: str(label).capitalize() for value, label in Scenario.choices}
+SCENARIOS = {value: str(label).capitalize() for value, label in Scenario.choices}
 _SLOTS = {value: str(label).capitalize() for value, label in Slot.choices}
-_CODES = {
+CODES = {
     "NO_ACTION": "No scenario fits",
     "NO_CANDIDATE": "No product passes the rules",
     "NOT_CONTACTABLE": "Paused, or not contactable",
@@ -58,9 +58,9 @@ def shown(run: RecoRun) -> Shown:
     counts: dict[str, Any] = run.counts
     return Shown(
         kpis=_kpis(run, counts) if counts else [],
-        by_scenario=_chart("scenario", "Products by scenario", counts, "by_scenario", _SCENARIOS),
-        by_exclusion=_chart("exclusion", "Customers without any", counts, "by_exclusion", _CODES),
-        by_contact=_chart("contact", "Customers not to be contacted", counts, "by_contact", _CODES),
+        by_scenario=_chart("scenario", "Products by scenario", counts, "by_scenario", SCENARIOS),
+        by_exclusion=_chart("exclusion", "Customers without any", counts, "by_exclusion", CODES),
+        by_contact=_chart("contact", "Customers not to be contacted", counts, "by_contact", CODES),
         findings=_findings(run),
         gate=[str(reason) for reason in run.gate.get("reasons", [])],
         made_from=_made_from(run),

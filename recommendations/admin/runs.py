@@ -19,6 +19,7 @@ from crm_project.common import formats
 from crm_project.common.admin import CrmAdmin, ReadOnlyAdminMixin
 from crm_project.common.admin.theme import BaseDialogForm, action, display
 from crm_project.common.exceptions import CrmError
+from recommendations.admin.run_decisions import RunPages, leads
 from recommendations.admin.run_shown import shown
 from recommendations.models import RecoConfig, RecoRun
 from recommendations.selectors.customers_asked import chosen_customers
@@ -68,7 +69,7 @@ class RecommendForm(BaseDialogForm):
 
 
 @admin.register(RecoRun)
-class RecoRunAdmin(ReadOnlyAdminMixin, CrmAdmin[RecoRun]):
+class RecoRunAdmin(ReadOnlyAdminMixin, RunPages, CrmAdmin[RecoRun]):
     list_display = ["as_of", "state", "approval_shown", "shown_lists", "shown_items", "contactable",
                     "mode", "settings_used", "took", "created_by", "started_at"]  # fmt: skip
     list_select_related = ["created_by", "config"]
@@ -126,6 +127,7 @@ class RecoRunAdmin(ReadOnlyAdminMixin, CrmAdmin[RecoRun]):
         run = context.get("original")
         if run:
             context["shown"] = shown(run)
+            context["leads"] = leads(request, run)
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
 

@@ -174,4 +174,8 @@ class PreviewExportSerializer(serializers.Serializer[Any]):
     rows = serializers.IntegerField()
     control = serializers.IntegerField(help_text="May be contacted, and is held back.")
     left_out = serializers.DictField(child=serializers.IntegerField(), help_text="By reason.")
+    scenarios = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="Who would leave, by the scenario of their first product.",
+    )
     words = serializers.CharField()

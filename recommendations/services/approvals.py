@@ -4,6 +4,7 @@ Every decision is written to a log that nobody changes. Under a policy with four
 started a run cannot approve any of it.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from django.db import connection, transaction
@@ -58,6 +59,22 @@ def decide_item(*, item_id: int, decision: str, user: User, comment: str = "") -
         customer=item.customer,
         item_id=item_id,
     )
+
+
+@transaction.atomic
+def decide_items(
+    *, item_ids: Collection[int], decision: str, user: User, comment: str = ""
+) -> list[RecoDecision]:
+    """Decide on several items: on all of them, or on none. What is decided like that stays so.
+
+    Raises as ``decide_item`` does, and ``ConflictError`` when all are decided like that already.
+    """
+    runs = {RecoItem.run_of(one) for one in item_ids}
+    rows = RecoItem.objects.filter(run_id__in=runs, pk__in=item_ids).exclude(status=decision)
+    ids = list(rows.order_by("pk").values_list("pk", flat=True))
+    if not ids:
+        raise ConflictError(f"All of them are {decision} already.")
+    return [decide_item(item_id=one, decision=decision, user=user, comment=comment) for one in ids]
 
 
 def decide_list(
@@ -115,7 +132,7 @@ def _decide(
     comment = _checked(decision, comment)
     lock_run(run)
     if decision == Decided.APPROVED:
-        _may_approve(run, level, user)
+        check_may_approve(run=run, level=level, user=user)
     query = _DECIDE + _narrow(level, only_passing)
     parameters: dict[str, Any] = {
         "decision": decision,
@@ -156,7 +173,11 @@ def _checked(decision: str, comment: str) -> str:
     return comment
 
 
-def _may_approve(run: RecoRun, level: str, user: User) -> None:
+def check_may_approve(*, run: RecoRun, level: str, user: User) -> None:
+    """Refuse, in words, an approval that this person cannot give for this run as it is.
+
+    Raises ``CrmError``, and ``FourEyesError`` for who started the run under a strict policy.
+    """
     gate = run.gate
     if not gate:
         raise CrmError(f"Run {run.pk} was not audited yet; audit it before anything is approved.")

@@ -5,6 +5,7 @@ contacted at this moment, and was drawn into the treatment arm. All is one trans
 manifest and the file itself are there together or not at all.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -35,12 +36,14 @@ class ExportPreview:
         customers: who would leave; ``rows`` are their products.
         control: who may be contacted and is held back to measure the effect.
         left_out: the others with a list, by the first reason.
+        scenarios: those who would leave, by the scenario of their first approved item.
     """
 
     customers: int
     rows: int
     control: int
     left_out: dict[str, int] = field(default_factory=dict)
+    scenarios: dict[str, int] = field(default_factory=dict)
 
     @property
     def words(self) -> str:
@@ -73,7 +76,14 @@ def preview_export(
             [run.pk, treated],
         )
         rows = int(cursor.fetchone()[0])
-    return ExportPreview(len(treated), rows, len(arms) - len(treated), choice.left_out)
+    scenarios = Counter(choice.scenarios[who] for who in treated)
+    return ExportPreview(
+        customers=len(treated),
+        rows=rows,
+        control=len(arms) - len(treated),
+        left_out=choice.left_out,
+        scenarios=dict(sorted(scenarios.items())),
+    )
 
 
 def export(

@@ -276,7 +276,7 @@ def test_a_mix_that_moved_away_from_the_last_run_is_told():
         ("permissive", None, 0, False),
     ],
 )
-def test_the_gate_opens_at_the_policys_borders(policy, score, lists, passed):
+def test_the_gate_opens_at_the_borders_of_a_policy(policy, score, lists, passed):
     made = figures(mean_audit_score=score, with_list=lists, times=[1] * 10)
     tested = rules.backtest_check(mode="signals", tested=False)
 

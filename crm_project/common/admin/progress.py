@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from crm_project.common import formats
-from crm_project.common.jobs import label_of
+from crm_project.common.jobs import label_of, page_of
 from crm_project.common.models import Job
 
 # A worker takes a job within a second or two; after this long, probably none is running.
@@ -24,6 +25,7 @@ class JobProgress:
     percent: int | None
     done: str
     warning: str
+    page: str
 
     @property
     def running(self) -> bool:
@@ -40,8 +42,25 @@ def job_progress(job: Job) -> JobProgress:
     if done and total:
         done = f"{done} of {formats.count(total)}"
     return JobProgress(
-        job=job, label=label_of(job.kind), percent=percent, done=done, warning=_warning(job)
+        job=job,
+        label=label_of(job.kind),
+        percent=percent,
+        done=done,
+        warning=_warning(job),
+        page=_page(job),
     )
+
+
+def _page(job: Job) -> str:
+    """Return where that which the job made is looked at; empty before, and where nowhere."""
+    page, key = page_of(job.kind)
+    result = job.result if isinstance(job.result, dict) else {}
+    if not page or job.status != Job.Status.SUCCEEDED or (key and not result.get(key)):
+        return ""
+    try:
+        return reverse(f"admin:{page}", args=[result[key]] if key else [])
+    except NoReverseMatch:
+        return ""
 
 
 def _warning(job: Job) -> str:
