@@ -17,6 +17,7 @@ from recommendations.scoring.best import NEVER, packed, unpacked
 from recommendations.scoring.candidates import Candidates
 from recommendations.scoring.knowledge import Block, Knowledge
 from recommendations.scoring.tastes import Tastes
+from recommendations.scoring.told import Because
 
 Evidence = list[dict[str, Any]]
 MOST_LINES = 5
@@ -181,12 +182,14 @@ def demand(known: Knowledge, found: Candidates) -> Evidence:
     return [{"buyers": count, "days": days} for count in buyers]
 
 
-def because_of(known: Knowledge, block: Block, found: Candidates, asked: Bools) -> list[Evidence]:
+def because_of(
+    known: Knowledge, block: Block, found: Candidates, asked: Bools
+) -> list[list[Because]]:
     """Return, for each candidate ``asked``, the products bought that say most for it, with proof.
 
     The contributions are the exact terms of the model's sum.
     """
-    result: list[Evidence] = [[] for _ in range(len(found))]
+    result: list[list[Because]] = [[] for _ in range(len(found))]
     similarity = known.similarity
     target = similarity.column[found.product]
     wanted = np.flatnonzero((target >= 0) & asked)
@@ -204,9 +207,7 @@ def because_of(known: Knowledge, block: Block, found: Candidates, asked: Bools) 
         keys = known.shop.products.id[bought].tolist()
         columns = zip(owner.tolist(), keys, strength.tolist(), proof, together, strict=True)
         for each, product, worth, lines, buyers in columns:
-            result[each].append(
-                {"product": product, "contribution": worth, "lines": lines, "buyers": buyers}
-            )
+            result[each].append(Because(product, worth, lines, buyers))
     return result
 
 

@@ -18,8 +18,9 @@ from recommendations.scoring.candidates import Candidates
 from recommendations.scoring.knowledge import Knowledge
 from recommendations.scoring.score import MODEL, Scores
 from recommendations.scoring.terms import NAMES, START, Terms, points_of
+from recommendations.scoring.told import Part
 
-Parts = list[dict[str, Any]]
+Parts = list[dict[str, Part]]
 
 
 def parts_of(
@@ -30,7 +31,7 @@ def parts_of(
     start, points = points_of(terms, found.signal, full)
     ordinary = round(float(chance.probability(np.array([terms.start]))[0]), 5)
     components: Parts = [
-        {START: _part(ordinary, worth, {"chance": ordinary})} for worth in _plain(start, 2)
+        {START: Part(ordinary, 1.0, worth, {"chance": ordinary})} for worth in _plain(start, 2)
     ]
     penalties: Parts = [{} for _ in range(len(found))]
     size = np.abs(terms.table)
@@ -40,17 +41,8 @@ def parts_of(
         columns = (components, penalties, _plain(share[:, place], 3), _plain(points[:, place], 2))
         for good, bad, value, worth, shown in zip(*columns, proof, strict=True):
             if worth:
-                (good if worth > 0 else bad)[name] = {
-                    "value": value,
-                    "weight": 1.0,
-                    "points": worth,
-                    "evidence": shown,
-                }
+                (good if worth > 0 else bad)[name] = Part(value, 1.0, worth, shown)
     return components, penalties
-
-
-def _part(value: float, points: float, proof: dict[str, Any]) -> dict[str, Any]:
-    return {"value": value, "weight": 1.0, "points": points, "evidence": proof}
 
 
 def _plain(values: Floats, places: int) -> list[float]:

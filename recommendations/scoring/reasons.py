@@ -10,8 +10,6 @@ to be read. In the plain order by chance the components are the parts of the cha
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 import numpy as np
 
@@ -20,12 +18,13 @@ from recommendations.scoring.arrays import Bools, Floats, Ints
 from recommendations.scoring.candidates import Candidates
 from recommendations.scoring.due import due
 from recommendations.scoring.knowledge import Block, Knowledge
-from recommendations.scoring.parts import parts_of
+from recommendations.scoring.parts import Parts, parts_of
 from recommendations.scoring.score import MODEL, Scores, readable, weights_of
 from recommendations.scoring.settings import COMPONENTS, SCENARIOS
 from recommendations.scoring.shop import AXES
 from recommendations.scoring.tastes import Tastes
 from recommendations.scoring.terms import Terms, log_odds, terms_of
+from recommendations.scoring.told import Eligibility, LogOdds, Model, Part, Reasons
 
 _encode = msgspec.json.Encoder().encode
 
@@ -64,25 +63,18 @@ def reasons_of(
         rank_change.tolist(),
     )
     settings_hash = known.settings.hash
+    slots = ("repeat", "explore")
     return [
         _encode(
-            {
-                "scenario": SCENARIOS[scenario],
-                "slot": "explore" if explore else "repeat",
-                "mode": mode,
-                "components": components,
-                "missing": missing,
-                "penalties": penalties,
-                "model": model,
-                "eligibility": eligibility,
-                "rank_change": change,
-                "config_hash": settings_hash,
-            }
+            Reasons(
+                SCENARIOS[scenario], slots[explore], mode, components, missing, penalties, model,
+                eligibility, change, settings_hash,
+            )
         )
         for components, missing, penalties, model, eligibility, scenario, explore, change in zip(
             *columns, strict=True
         )
-    ]
+    ]  # fmt: skip
 
 
 def _components(
@@ -91,9 +83,9 @@ def _components(
     tastes: Tastes,
     found: Candidates,
     scores: Scores,
-) -> list[dict[str, Any]]:
+) -> Parts:
     points = _points(scores)
-    result: list[dict[str, Any]] = [{} for _ in range(len(found))]
+    result: Parts = [{} for _ in range(len(found))]
     for place, name in enumerate(COMPONENTS):
         weights = scores.weights[place]
         if not weights.any():
@@ -106,18 +98,8 @@ def _components(
         ):
             if weight:
                 label = ("explore" if new else "repeat") if place == MODEL else name
-                # Not by _part: a call for each of hundreds of thousands is felt.
-                each[label] = {
-                    "value": value,
-                    "weight": weight,
-                    "points": worth,
-                    "evidence": shown,
-                }
+                each[label] = Part(value, weight, worth, shown)
     return result
-
-
-def _part(value: float, weight: float, points: float, proof: dict[str, Any]) -> dict[str, Any]:
-    return {"value": value, "weight": weight, "points": points, "evidence": proof}
 
 
 def _add_readable(
@@ -125,7 +107,7 @@ def _add_readable(
     block: Block,
     tastes: Tastes,
     found: Candidates,
-    result: list[dict[str, Any]],
+    result: Parts,
 ) -> None:
     """Add, with weight 0, what a reader wants to know where the order does not need it."""
     for name, values in readable(known, block, tastes, found).items():
@@ -135,7 +117,7 @@ def _add_readable(
             result, _rounded(values, 3), proof, given, strict=True
         ):
             if there:
-                each[name] = _part(value, 0.0, 0.0, shown)
+                each[name] = Part(value, 0.0, 0.0, shown)
 
 
 def _points(scores: Scores) -> Floats:
@@ -167,14 +149,14 @@ def _proof(
     return [{} for _ in range(len(found))]
 
 
-def _add_due(known: Knowledge, found: Candidates, result: list[dict[str, Any]]) -> None:
+def _add_due(known: Knowledge, found: Candidates, result: Parts) -> None:
     """Show how due a product is, with weight 0: the signal itself may or may not contain it."""
     shown = evidence.intervals(known, found)
     days = np.array([each.get("days", 0) for each in shown], np.int64)
     gaps = np.array([each.get("gap", np.nan) for each in shown], np.float64)
     for each, proof, value in zip(result, shown, _rounded(due(days, gaps), 3), strict=True):
         if proof:
-            each["due"] = _part(value, 0.0, 0.0, proof)
+            each["due"] = Part(value, 0.0, 0.0, proof)
 
 
 def _missing(known: Knowledge, found: Candidates, scores: Scores, mode: str) -> list[list[str]]:
@@ -187,56 +169,57 @@ def _missing(known: Knowledge, found: Candidates, scores: Scores, mode: str) -> 
     return result
 
 
-def _penalties(known: Knowledge, found: Candidates, scores: Scores) -> list[dict[str, Any]]:
-    result: list[dict[str, Any]] = [{} for _ in range(len(found))]
+def _penalties(known: Knowledge, found: Candidates, scores: Scores) -> Parts:
+    result: Parts = [{} for _ in range(len(found))]
     weight = known.settings.weights.get("recency_penalty", 0.0)
     below = np.maximum(scores.weights.sum(axis=0), 1e-12)
     points = -100.0 * scores.multiplier * weight * scores.penalty / below
     for item in np.flatnonzero((scores.penalty > 0) & (weight > 0)).tolist():
         last = int(known.history.pair_last[found.pair[item]])
-        result[item]["recency"] = {
-            "value": round(float(scores.penalty[item]), 3),
-            "weight": weight,
-            "points": round(float(points[item]), 2),
-            "evidence": {"days": known.shop.as_of - last},
-        }
+        result[item]["recency"] = Part(
+            round(float(scores.penalty[item]), 3),
+            weight,
+            round(float(points[item]), 2),
+            {"days": known.shop.as_of - last},
+        )
     return result
 
 
 def _models(
     known: Knowledge, block: Block, found: Candidates, taken_apart: Terms | None, *, asked: Bools
-) -> list[dict[str, Any]]:
+) -> list[Model]:
     named = known.similarity.name
     signal = known.settings.model.signal
     because = evidence.because_of(known, block, found, asked)
-    addends = log_odds(taken_apart) if taken_apart else [{}] * len(found)
+    nothing: list[LogOdds | dict[str, float]] = [{} for _ in range(len(found))]
+    addends = log_odds(taken_apart) if taken_apart else nothing
     columns = zip(_rounded(found.signal, 4), found.pair.tolist(), because, addends, strict=True)
     return [
-        {
-            "name": "repeat" if pair >= 0 else named if proof else "popularity",
-            "signal": signal,
-            "strength": strength,
-            "log_odds": parts,
-            "because_of": proof,
-        }
+        Model(
+            "repeat" if pair >= 0 else named if proof else "popularity",
+            signal,
+            strength,
+            parts,
+            proof,
+        )
         for strength, pair, proof, parts in columns
     ]
 
 
-def _eligibility(known: Knowledge, block: Block, found: Candidates) -> list[dict[str, Any]]:
+def _eligibility(known: Knowledge, block: Block, found: Candidates) -> list[Eligibility]:
     shop, history = known.shop, known.history
     contact = shop.customers.days_since_contact[block.rows[found.who]].tolist()
     derived = known.catalogue.price_derived[found.product].tolist()
     last = history.pair_last[found.pair].tolist() if len(history) else [0] * len(found)
     recent, window = known.settings.recent_purchase_exclusion_days, shop.silence_window_days
     return [
-        {
-            "days_since_contact": int(days) if days == days else None,
-            "silence_window": window,
-            "recent_purchase_days": recent,
-            "last_bought": evidence.iso(day) if pair >= 0 else None,
-            "price_derived": paid,
-        }
+        Eligibility(
+            int(days) if days == days else None,  # not NaN
+            window,
+            recent,
+            evidence.iso(day) if pair >= 0 else None,
+            paid,
+        )
         for days, paid, day, pair in zip(contact, derived, last, found.pair.tolist(), strict=True)
     ]
 

@@ -21,6 +21,7 @@ from recommendations.scoring import chance
 from recommendations.scoring.arrays import Floats
 from recommendations.scoring.candidates import Candidates
 from recommendations.scoring.knowledge import Block, Knowledge
+from recommendations.scoring.told import LogOdds
 
 START = "start"
 NAMES = ("repeat", "age", "popularity", "bought_together")
@@ -66,12 +67,11 @@ def _of_again(known: Knowledge, block: Block, found: Candidates) -> tuple[Floats
     return np.asarray(habit, np.float64), np.asarray(coef["age"] * np.log1p(days), np.float64)
 
 
-def log_odds(terms: Terms) -> list[dict[str, float]]:
+def log_odds(terms: Terms) -> list[LogOdds]:
     """Return the addends of each candidate by name; they sum up to ln(p / (1 - p))."""
     start = round(terms.start, 3)
     # Adding 0 turns -0 into 0.
-    rows = (np.round(terms.table, 3) + 0.0).tolist()
-    return [{START: start, **dict(zip(NAMES, row, strict=True))} for row in rows]
+    return [LogOdds(start, *row) for row in (np.round(terms.table, 3) + 0.0).tolist()]
 
 
 def points_of(terms: Terms, signal: Floats, full: Floats) -> tuple[Floats, Floats]:
