@@ -51,6 +51,8 @@ CRM_ASSIGNMENT_SALT = env.str("CRM_ASSIGNMENT_SALT", default="arms")
 CRM_SMALLEST_LIFT = env.float("CRM_SMALLEST_LIFT", default=0.2)
 # Runs of recommendations tell of each customer whether they could be written to on this channel.
 CRM_RECOMMEND_CHANNEL = env.str("CRM_RECOMMEND_CHANNEL", default="email")
+# Up to so many order lines, "why not this product?" learns the whole shop for an exact answer.
+CRM_WHY_NOT_LINES = env.int("CRM_WHY_NOT_LINES", default=1_000_000)
 LANGUAGE_CODE = env.str("CRM_LANGUAGE", default="en-gb")
 # What explanations of recommendations are written in; British English for its dates and numbers.
 LANGUAGES = [

@@ -45,7 +45,7 @@ def kpis(request: HttpRequest, customer: Any) -> Iterator[Kpi]:
         return
     link, as_of = "#dataset-recoitem", f"as of {found.run.as_of:%-d %b %Y}"
     if not found.items:
-        yield Kpi("Offer next", "nothing", note=f"{found.nothing} {as_of}", href=link)
+        yield Kpi("Offer next", "nothing", note=f"{found.nothing.rstrip('.')}; {as_of}", href=link)
         return
     first = found.items[0]
     label = Truncator(first.product.label).chars(_LONGEST_NAME)

@@ -151,6 +151,6 @@ def _counts(run: Any) -> dict[str, Any]:
     without = excluded(run=run, stage="offer")
     return {
         "by_status": sorted(statuses(run=run).items()),
-        "without": [(refusal(code), number) for code, number in without.items()],
+        "without": [(refusal(code).rstrip("."), number) for code, number in without.items()],
         "without_total": sum(without.values()),
     }

@@ -198,7 +198,7 @@ class RecoItem(DatabaseView):
         verbose_name = "recommendation"
 
     def __str__(self) -> str:
-        return f"{self.scenario} {self.rank}: product {self.product_id}"
+        return f"Rank {self.rank}, {self.get_scenario_display()}"
 
     @staticmethod
     def run_of(item_id: int) -> int:

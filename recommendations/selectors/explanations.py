@@ -27,7 +27,7 @@ IN_SHORT = 2
 """How many components make the short sentence."""
 _MODEL = "model"
 _NEW = "explore"
-_DUE = "due"
+_DUE, _INTERVAL, _REPEAT = "due", "interval", "repeat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ def _kind(name: str, reasons: dict[str, Any], item: RecoItem) -> str:
     What explores may rest on popularity alone; then it says that.
     """
     if name == _MODEL:
-        name = "repeat" if item.slot == Slot.REPEAT else _NEW
+        name = _REPEAT if item.slot == Slot.REPEAT else _NEW
     if name != _NEW or _because(reasons):
         return name
     components = _object(reasons.get("components"))
@@ -189,11 +189,22 @@ def _penalties(stored: dict[str, Any], labels: Mapping[int, str]) -> tuple[Part,
 
 
 def _short(parts: Sequence[Part], scenario: str) -> str:
-    """Return the two strongest components as a sentence; the scenario where none says anything."""
+    """Return the two strongest components as a sentence; the scenario where none says anything.
+
+    How due a product is fills up what is short of two, also where the signal does not hold it.
+    """
     said = [part.words for part in parts if part.words and (part.points or 0.0) > 0]
-    # Shown without points where the signal does not hold it: better than nothing to say.
-    said += [part.words for part in parts if part.words and part.name == _DUE and not part.points]
-    return shown.sentence(said[:IN_SHORT] or [named(SCENARIOS, scenario)])
+    said += [_due_after(part, parts) for part in parts if part.name == _DUE and not part.points]
+    return shown.sentence(
+        [words for words in said if words][:IN_SHORT] or [named(SCENARIOS, scenario)]
+    )
+
+
+def _due_after(part: Part, parts: Sequence[Part]) -> str:
+    """Return how due it is; where the last purchase was named already, only the interval."""
+    first = parts[0]
+    named_already = first.name in {_REPEAT, _MODEL} and first.words != part.words
+    return clause(_INTERVAL, part.evidence, part.value, {}) if named_already else part.words
 
 
 def _because(reasons: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:

@@ -1,9 +1,9 @@
 """Why this product is not offered to this customer: an answer for every pair of them.
 
-The rules are asked in the order of the engine. Orders, returns and exports count up to the run's
-day; the catalogue has no history and is read as it is now. What only the whole shop can tell (the
-exact score of a product that did not make it) is not computed for one question: the answer then
-names the score that it would have had to reach.
+Rules that need this pair alone are asked here, with their dates; the engine adds the scenarios and
+the score that the product would have had, in shops small enough to be learned for one question.
+Orders, returns and exports count up to the run's day; the catalogue has no history and is read as
+it is now.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,15 +16,17 @@ from django.utils import timezone
 
 from customers.models import Customer
 from orders.models import Order, OrderItem, Product
-from recommendations.models import RecoConfig, RecoExportItem, RecoItem, RecoRun
+from recommendations.models import RecoExportItem, RecoItem, RecoRun
 from recommendations.models.runs import Slot
 from recommendations.scoring.settings import RecoSettings
 from recommendations.scoring.shop import season_mask
 from recommendations.selectors.recommendations import CustomerList, end_of, list_of
+from recommendations.selectors.whole_shop import exact_reasons, settings_of_run
 from recommendations.selectors.words.languages import spoken
 from recommendations.selectors.words.refusals import refusal, refusals
 
 LAST_EXPORTS = 2
+NOT_IN_RUN = "NOT_IN_RUN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +112,12 @@ def _asked(customer: Customer, product: Product, run: RecoRun, found: CustomerLi
         customer=customer,
         product=product,
         run=run,
-        settings=_settings(run.config),
+        settings=settings_of_run(run),
         until=until,
         found=found,
         bought=_day(days.get(Order.Kind.SALE), run),
         returned=_day(days.get(Order.Kind.RETURN), run),
     )
-
-
-def _settings(config: RecoConfig) -> RecoSettings:
-    """Return the settings of a run; those that this version does not know take their defaults."""
-    try:
-        return RecoSettings.from_json(config.values)
-    except ValueError:
-        return RecoSettings()
 
 
 def _day(moment: datetime | None, run: RecoRun) -> date | None:
@@ -132,13 +126,28 @@ def _day(moment: datetime | None, run: RecoRun) -> date | None:
 
 def _reasons(asked: _Asked) -> Iterator[Reason]:
     """Yield everything that speaks against it; where no rule does, what came before it."""
-    against = [
-        *_customer_reasons(asked),
-        *_catalogue_reasons(asked),
-        *_own_reasons(asked),
-        *_scenario_reasons(asked),
-    ]
-    yield from against or _list_reasons(asked)
+    found = [*_customer_reasons(asked), *_catalogue_reasons(asked), *_own_reasons(asked)]
+    yield from found
+    if found and found[0].code == NOT_IN_RUN:
+        return
+    exact = exact_reasons(
+        run=asked.run, customer_id=asked.customer.pk, product_id=asked.product.pk
+    )  # fmt: skip
+    if exact is not None:
+        codes = {reason.code for reason in found}
+        yield from (_of_engine(one) for one in exact if one.code not in codes)
+        return
+    further = list(_scenario_reasons(asked))
+    yield from further
+    if asked.found.items and not found and not further:
+        yield from _list_reasons(asked)
+
+
+def _of_engine(found: Any) -> Reason:
+    """Word a reason of the engine. What it would offer today was not offered by the run."""
+    code = "OFFERED_SINCE" if found.code == "OFFERED" else found.code
+    details = {} if code == "OFFERED_SINCE" else found.details
+    return Reason(code, refusal(code, details), found.details)
 
 
 def _customer_reasons(asked: _Asked) -> Iterator[Reason]:
@@ -147,7 +156,7 @@ def _customer_reasons(asked: _Asked) -> Iterator[Reason]:
     if found.items:
         return
     if found.run.items_dropped_at or found.offer is None:
-        yield Reason("NOT_IN_RUN", found.nothing, {})
+        yield Reason(NOT_IN_RUN, found.nothing, {})
         return
     words = refusals(found.offer.code, found.offer.details)
     yield Reason(found.offer.code, " ".join(words), found.offer.details)

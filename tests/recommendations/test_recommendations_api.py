@@ -3,11 +3,15 @@
 import pytest
 
 from orders.models import Order, Product
-from recommendations.models import RecoRun
+from recommendations.models import RecoItem, RecoRun
+from recommendations.selectors.why_not import why_not
+from recommendations.selectors.words.refusals import _WORDS
+from recommendations.services.runs import recommend
 from tests.api import errors
 from tests.factories import CustomerAliasFactory, CustomerFactory, ProductFactory
 from tests.recommendations import explained
 from tests.recommendations.explained import sale
+from tests.recommendations.run_shop import DAY, small_shop
 from tests.recommendations.storage import make_run
 
 pytestmark = pytest.mark.django_db
@@ -170,7 +174,13 @@ def codes(api, customer, product, **query):
     return [one["code"] for one in body["reasons"]]
 
 
-def test_every_product_has_an_answer_to_why_not(api, shop):
+@pytest.fixture
+def large(settings):
+    """Take the shop for one that is too large to be learned for a question."""
+    settings.CRM_WHY_NOT_LINES = -1
+
+
+def test_every_product_has_an_answer_to_why_not(api, shop, large):
     offered = api.get("recommendations/ANN/why-not", {"product": "LAMP"}).json()
     assert (offered["offered"], offered["item"]) == (True, shop.items[0].pk)
     assert codes(api, "ANN", "LAMP") == ["OFFERED"]
@@ -187,7 +197,7 @@ def test_every_product_has_an_answer_to_why_not(api, shop):
     assert codes(api, "BOB", "LAMP") == ["NO_SLOT", "RANKED_BELOW"]
 
 
-def test_rules_of_the_catalogue_and_of_the_own_past_are_all_named(api, shop):
+def test_rules_of_the_catalogue_and_of_the_own_past_are_all_named(api, shop, large):
     odd = ProductFactory(key="ODD", kind="charge", is_active=False, stock=0, price=None,
                          season_tags=[f"{(shop.run.as_of.month % 12) + 1}"])  # fmt: skip
     Product.objects.filter(pk=odd.pk).update(created_at="2010-01-01T00:00Z")
@@ -201,6 +211,27 @@ def test_rules_of_the_catalogue_and_of_the_own_past_are_all_named(api, shop):
     assert codes(api, "ANN", "ODD") == ["OUT_OF_SEASON", "RETURNED"]
     words = api.get("recommendations/ANN/why-not", {"product": "ODD", "language": "ru"}).json()
     assert words["reasons"][0]["words"] == "Не сезон."
+
+
+def test_the_engine_answers_for_every_customer_and_product_of_a_run():
+    people, goods = small_shop()
+    run = recommend(as_of=DAY)
+    offered = set(RecoItem.objects.filter(run=run).values_list("customer_id", "product_id"))
+    said = set()
+
+    for who in [*people[::3], people[-1]]:
+        for what in goods:
+            answer = why_not(customer=who, product=what, run=run, language="en")
+            codes = [reason.code for reason in answer.reasons]
+            assert answer.offered == ((who.pk, what.pk) in offered)
+            assert codes
+            assert all(reason.words.endswith(".") for reason in answer.reasons)
+            assert "OFFERED_SINCE" not in codes
+            said |= set(codes)
+
+    unworded = said - set(_WORDS) - {"NOT_IN_RUN"}
+    assert not unworded
+    assert {"OFFERED", "BOUGHT_RECENTLY", "NO_ACTION"} <= said
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -101,6 +101,12 @@ def _due(evidence: Evidence, value: float | None, labels: Labels) -> str:
     return _("%(ago)s, %(usual)s") % {"ago": ago, "usual": _usual(evidence.get("source"), gap)}
 
 
+def _interval(evidence: Evidence, value: float | None, labels: Labels) -> str:
+    """Return the second half of the clause alone, for where the first was said already."""
+    gap = shown.whole(evidence.get("gap"))
+    return _usual(evidence.get("source"), gap) if gap else ""
+
+
 def _usual(source: Any, gap: int) -> str:
     if source == "own":
         text = ngettext("as a rule again after %(days)s day",
@@ -193,6 +199,7 @@ def _intent(evidence: Evidence, value: float | None, labels: Labels) -> str:
 _CLAUSES: dict[str, Callable[[Evidence, float | None, Labels], str]] = {
     "repeat": _repeat,
     "due": _due,
+    "interval": _interval,
     "explore": _explore,
     "family": _share(
         gettext_noop("%(share)s of the spending is on %(value)s"),
