@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Count
 
 from orders.models import LabelSuggestion, Product
@@ -33,7 +33,9 @@ def next_pending(*, after: LabelSuggestion) -> LabelSuggestion | None:
 
 def candidates(label: str, *, limit: int = SHOWN) -> list[Candidate]:
     """Return the active products whose labels are most like this one."""
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Wider than for a proposal: here a person looks.
+        cursor.execute("select set_config('pg_trgm.word_similarity_threshold', '0.3', true)")
         cursor.execute(_CANDIDATES, {"label": label, "limit": limit})
         return [Candidate(*row) for row in cursor.fetchall()]
 
