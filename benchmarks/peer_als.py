@@ -16,7 +16,9 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 def main() -> int:
     """Return 2 where implicit is not installed."""
     try:
-        from implicit.als import AlternatingLeastSquares  # noqa: PLC0415
+        from implicit.als import (  # type: ignore[import-untyped]  # noqa: PLC0415
+            AlternatingLeastSquares,
+        )
         from scipy.sparse import load_npz  # noqa: PLC0415
     except ImportError:
         return 2

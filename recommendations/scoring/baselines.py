@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from recommendations.scoring.arrays import Floats, Singles
 from recommendations.scoring.backtest_origins import Origin, random_scores
@@ -67,11 +67,11 @@ def table_of(origin: Origin, values: Singles, start: int, stop: int) -> Singles:
     return np.asarray(purchases(origin, values)[origin.rows[start:stop]].todense(), np.float32)
 
 
-def purchases(origin: Origin, values: Singles) -> sparse.csr_matrix:
+def purchases(origin: Origin, values: Singles) -> scipy.sparse.csr_matrix:
     """Return the history's pairs as a sparse table of all customers and products."""
     history = origin.known.history
     size = (len(origin.known.shop.customers), origin.products)
-    return sparse.csr_matrix((values, history.product, history.offsets), shape=size)
+    return scipy.sparse.csr_matrix((values, history.product, history.offsets), shape=size)
 
 
 def _own_counts(origin: Origin, start: int, stop: int) -> Singles:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
-from scipy import sparse
+import scipy
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from recommendations.scoring.arrays import Ints, Singles
@@ -44,7 +44,7 @@ class AlsModel:
     """Factors fitted to who bought what (0 or 1)."""
 
     def __init__(
-        self, implicit: ModuleType, binary: sparse.csr_matrix, chosen: AlsSettings
+        self, implicit: ModuleType, binary: scipy.sparse.csr_matrix, chosen: AlsSettings
     ) -> None:
         with warnings.catch_warnings(), threadpool_limits(1, "blas"):
             warnings.simplefilter("ignore")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from recommendations.scoring.arrays import Floats, Ints, Singles
 
@@ -34,7 +34,7 @@ class Tifu:
 
 def vectors(
     customer: Ints, product: Ints, ordinal: Ints, baskets: Ints, size: int, tifu: Tifu
-) -> sparse.csr_matrix:
+) -> scipy.sparse.csr_matrix:
     """Return the customers' vectors.
 
     ``ordinal``: number of each line's basket within its customer, from 0; ``baskets``: baskets of
@@ -46,13 +46,13 @@ def vectors(
     oldest = back == groups[customer] - 1
     length = np.where(oldest, baskets[customer] - tifu.group * back, tifu.group)
     weight = tifu.within**inside / length * tifu.between**back / groups[customer]
-    return sparse.csr_matrix((weight, (customer, product)), shape=(len(baskets), size))
+    return scipy.sparse.csr_matrix((weight, (customer, product)), shape=(len(baskets), size))
 
 
 class TifuModel:
     """Scores from the vectors of all customers."""
 
-    def __init__(self, table: sparse.csr_matrix, baskets: Ints, tifu: Tifu) -> None:
+    def __init__(self, table: scipy.sparse.csr_matrix, baskets: Ints, tifu: Tifu) -> None:
         self.table, self.tifu = table, tifu
         some = np.flatnonzero(baskets > 0)
         self.others = np.sort(some[np.argsort(-baskets[some], kind="stable")][: tifu.most])
@@ -71,7 +71,7 @@ class TifuModel:
         result = self.tifu.own * np.asarray(own.todense())
         if count > 0:
             near = np.argpartition(distance, count - 1, axis=1)[:, :count]
-            spread = sparse.csr_matrix(
+            spread = scipy.sparse.csr_matrix(
                 (
                     np.full(near.size, 1.0 / count),
                     near.ravel(),

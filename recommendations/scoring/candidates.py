@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+import scipy
 
 from recommendations.scoring import chance, repeat
 from recommendations.scoring.arrays import Bools, Floats, Ints, Singles
@@ -68,7 +68,7 @@ def board_of(known: Knowledge, block: Block, *, avoid_exported: bool) -> Board:
     column = similarity.column[block.product]
     bought = column >= 0
     offsets = np.searchsorted(block.who[bought], np.arange(len(block) + 1))
-    baskets = sparse.csr_matrix(
+    baskets = scipy.sparse.csr_matrix(
         (np.ones(int(bought.sum()), np.float32), column[bought], offsets),
         shape=(len(block), len(columns)),
     )

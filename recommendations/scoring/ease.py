@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg, sparse
+import scipy
 
 from recommendations.scoring.arrays import Floats, Ints, Singles
 
@@ -42,7 +42,7 @@ def co_purchases(offsets: Ints, columns: npt.NDArray[np.int32], width: int) -> F
     """
     known = columns >= 0
     kept = np.concatenate(([0], np.cumsum(known)))[offsets]
-    bought = sparse.csr_matrix(
+    bought = scipy.sparse.csr_matrix(
         (np.ones(int(kept[-1]), np.float32), columns[known], kept), shape=(len(offsets) - 1, width)
     )
     together = (bought.T @ bought).toarray()
@@ -60,8 +60,8 @@ def ease_matrix(together: Floats, strength: float) -> Singles:
         return np.zeros((0, 0), np.float32)
     system = np.array(together, np.float64, order="F")
     system[np.diag_indices_from(system)] += strength
-    lower, trouble = linalg.lapack.dpotrf(system, lower=1, overwrite_a=1)
-    inverse, more = linalg.lapack.dpotri(lower, lower=1, overwrite_c=1)
+    lower, trouble = scipy.linalg.lapack.dpotrf(system, lower=1, overwrite_a=1)
+    inverse, more = scipy.linalg.lapack.dpotri(lower, lower=1, overwrite_c=1)
     if trouble or more:
         raise ValueError("The products' purchases cannot be inverted; raise ease_lambda.")
     inverse = np.tril(inverse)
