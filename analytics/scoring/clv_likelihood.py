@@ -12,7 +12,7 @@ from typing import Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from scipy.special import expit, gammaln, psi
+import scipy
 
 from analytics.scoring.clv_histories import FloatArray, Histories, IntArray
 
@@ -79,10 +79,10 @@ def log_likelihood(kind: Kind, params: FloatArray, h: Histories) -> tuple[float,
     n = x + 1 if kind == "mbg" else x
     value, by_r, by_alpha = _purchases(r, alpha, sums)
     total, per_count = sums.by_count.sum(), sums.by_count
-    value += per_count @ (gammaln(b + n) - gammaln(a + b + n))
-    value += total * (gammaln(a + b) - gammaln(b))
-    by_a = total * psi(a + b) - per_count @ psi(a + b + n)
-    by_b = by_a + per_count @ psi(b + n) - total * psi(b)
+    value += per_count @ (scipy.special.gammaln(b + n) - scipy.special.gammaln(a + b + n))
+    value += total * (scipy.special.gammaln(a + b) - scipy.special.gammaln(b))
+    by_a = total * scipy.special.psi(a + b) - per_count @ scipy.special.psi(a + b + n)
+    by_b = by_a + per_count @ scipy.special.psi(b + n) - total * scipy.special.psi(b)
     # Nobody has left who had no chance to; the rest is one logistic function of each history.
     chance = np.where(n > 0, b + n - 1, 1.0)
     start = np.where(n > 0, np.log(a) - np.log(chance), -np.inf)
@@ -90,7 +90,7 @@ def log_likelihood(kind: Kind, params: FloatArray, h: Histories) -> tuple[float,
     power = r + h.x
     log_odds = start[sums.count] + power * log_ratio
     value += sums.weight @ np.logaddexp(0.0, log_odds)
-    left = sums.weight * expit(log_odds)
+    left = sums.weight * scipy.special.expit(log_odds)
     closer = (1 / (alpha + sums.ages))[sums.age_of] - (1 / (alpha + sums.lasts))[sums.last_of]
     by_r += left @ log_ratio
     by_alpha += (left * power) @ closer
@@ -109,9 +109,17 @@ def _purchases(r: float, alpha: float, sums: _Sums) -> tuple[float, float, float
     """Return value and gradient of purchases at a rate of Gamma(r, alpha), all still active."""
     x, to_now = np.arange(len(sums.by_count)), alpha + sums.ages
     total, log_now = sums.by_count.sum(), np.log(to_now)
-    value = sums.by_count @ gammaln(r + x) - total * gammaln(r) + total * r * np.log(alpha)
+    value = (
+        sums.by_count @ scipy.special.gammaln(r + x)
+        - total * scipy.special.gammaln(r)
+        + total * r * np.log(alpha)
+    )
     value -= (r * sums.by_age + sums.repeats_by_age) @ log_now
-    by_r = sums.by_count @ psi(r + x) - total * psi(r) + total * np.log(alpha)
+    by_r = (
+        sums.by_count @ scipy.special.psi(r + x)
+        - total * scipy.special.psi(r)
+        + total * np.log(alpha)
+    )
     by_r -= sums.by_age @ log_now
     by_alpha = total * r / alpha - (r * sums.by_age + sums.repeats_by_age) @ (1 / to_now)
     return value, by_r, by_alpha
