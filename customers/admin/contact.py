@@ -34,7 +34,7 @@ class CampaignAdmin(HistoryAdmin[Campaign], ReasonAdmin[Campaign]):
     prepopulated_fields = {"code": ["name"]}
     fieldsets = (
         (None, {"fields": ["name", "code", ("channel", "purpose")]}),
-        ("When", {"fields": ["contact_at", ("starts_at", "ends_at")]}),
+        ("When", {"fields": ["contact_at", "starts_at", "ends_at"]}),
         ("What it costs, and how its effect is measured", {"fields": [
             "cost", ("holdout_share", "window_days")]}),
     )  # fmt: skip

@@ -28,6 +28,7 @@ HISTORY = [
     Source(apps.get_model("customers.ConsentEvent"), "customer_id", "Consent"),
     Source(apps.get_model("customers.ContactBlockEvent"), "customer_id", "Block"),
 ]
+NO_FLAG = "none forbids contact"
 NOT_CONTACTABLE = {
     "MERGED_OR_DELETED": "merged or deleted",
     "TEST_ACCOUNT": "test account",
@@ -71,15 +72,16 @@ class CustomerAdmin(HistoryAdmin[Customer], ReasonAdmin[Customer], BigListAdmin[
     readonly_fields = ["may_contact", "created_at", "updated_at"]
     fieldsets = (
         (None, {"fields": ["code", "name", ("email", "phone"), ("country", "language")]}),
-        ("May we write?", {"fields": ["may_contact", ("is_optout", "is_bounced", "is_test")]}),
+        ("Contact flags", {"fields": ["may_contact", ("is_optout", "is_bounced", "is_test")]}),
         ("More", {"fields": ["status", "registered_at", "telegram_id", "profile",
                              ("created_at", "updated_at")]}),
     )  # fmt: skip
 
-    @display(description="May we write?", label={"yes": "success"})
+    @display(description="Flags", label={NO_FLAG: "success"})
     def may_contact(self, customer: Customer) -> str:
+        """Show the flags alone; whether to write now also depends on consents and windows."""
         if customer.contactable:
-            return "yes"
+            return NO_FLAG
         reason = customer.not_contactable_reason
         return NOT_CONTACTABLE.get(reason, reason or formats.NOTHING)
 

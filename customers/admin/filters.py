@@ -26,11 +26,11 @@ class CountryFilter(DropdownFilter):
 class ContactableFilter(RadioFilter):
     """Whether any flag forbids to write to the customer."""
 
-    title = "contactable"
+    title = "flags"
     parameter_name = "contactable"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> Any:
-        return [("1", "May be contacted"), ("0", "May not be contacted")]
+        return [("1", "None forbids contact"), ("0", "One forbids contact")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(contactable=self.value() == "1") if self.value() else queryset

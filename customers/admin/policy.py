@@ -139,7 +139,7 @@ class ContactBlockAdmin(HistoryAdmin[ContactBlock], ReasonAdmin[ContactBlock]):
     history_sources = [Source(apps.get_model("customers.ContactBlockEvent"))]
     fieldsets = (
         (None, {"fields": ["customer", ("kind", "channel"), ("reason", "source"),
-                           ("since", "until")]}),
+                           "since", "until"]}),
     )  # fmt: skip
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
