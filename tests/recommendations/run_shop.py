@@ -16,8 +16,11 @@ DAY = date(2011, 9, 1)
 FAMILIES = ("Red wine", "White wine", "Port", "Beer")
 
 
-def small_shop(customers=40, products=12, newest=DAY):
-    """Customers who buy again and again, up to ``newest``; the last of them has never bought."""
+def small_shop(customers=40, products=12, newest=DAY, tastes=1):
+    """Customers who buy again and again, up to ``newest``; the last of them has never bought.
+
+    ``tastes``: so many groups of customers buy different products.
+    """
     source = np.random.default_rng(5)
     goods = Product.objects.bulk_create(
         Product(
@@ -37,7 +40,8 @@ def small_shop(customers=40, products=12, newest=DAY):
     for place, person in enumerate(people[:-1]):
         for number in range(1 + place % 6):
             day = newest - timedelta(days=3 + place + number * int(source.integers(40, 90)))
-            basket = source.choice(products, size=int(source.integers(1, 4)), replace=False)
+            liked = np.arange(place % tastes, products, tastes)
+            basket = source.choice(liked, size=int(source.integers(1, 4)), replace=False)
             bought.append((person, day, [goods[one] for one in basket]))
     sell(bought)
     return people, goods
