@@ -24,7 +24,7 @@ WAIT = 60_000
 
 @pytest.fixture
 def shop(transactional_db):
-    """Forty-five customers; one wants no mail, one was written to 134 days ago, one 135 days ago."""
+    """One of many wants no mail, one was written to 134 days ago and one 135 days ago."""
     newest = timezone.localdate() - timedelta(days=15)
     people, _ = small_shop(45, 30, newest=newest, tastes=5)
     everybody_may_be_contacted()
