@@ -17,12 +17,11 @@ CHECKS = {
     "MIN_SCORE": "Mean score of the lists",
     "MIN_COVERAGE": "Customers with a list",
     "BACKTEST": "Back-test",
-    "COVERAGE": "Customers with a list",
     "CATALOGUE_COVERAGE": "Products recommended",
     "GINI": "Concentration",
     "TOP_PRODUCT": "Most recommended product",
     "SCENARIO_MIX": "Mix of scenarios",
-    "MEAN_SCORE": "Scores",
+    "MEAN_SCORE": "Scores of the products",
     "CONTROL_LEAK": "Control arms",
 }
 """Names of the checks of a run as a whole."""
@@ -83,7 +82,7 @@ def shown(run: RecoRun, statuses: dict[str, int], *, code: str = "") -> AuditSho
         passed=bool(run.gate.get("passed")),
         reasons=[str(reason) for reason in run.gate.get("reasons", [])],
         policy=_policy(run.gate),
-        checks=[_check(row) for row in [*run.gate.get("checks", []), *checks.get("checks", [])]],
+        checks=[_check(row) for row in _judged(run)],
         findings=_findings(run, checks.get("findings", {}), code),
         scores=_scores(run),
         items=_items(checks.get("summary", {})),
@@ -121,6 +120,13 @@ def _policy(gate: dict[str, Any]) -> str:
         else "Whoever started the run may approve it."
     )
     return f"Policy “{gate.get('policy', '')}”. {eyes}"
+
+
+def _judged(run: RecoRun) -> list[dict[str, Any]]:
+    """Return what the policy asks for, then the other checks: coverage is among the first."""
+    asked = list(run.gate.get("checks", []))
+    others = [row for row in run.checks.get("checks", []) if row.get("code") != "COVERAGE"]
+    return asked + others
 
 
 def _check(row: dict[str, Any]) -> CheckRow:

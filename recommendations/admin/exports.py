@@ -30,7 +30,7 @@ from recommendations.services.export_files import read_file
 from recommendations.services.exports import preview_export
 
 EXPORT = "recommendations.add_recoexport"
-ROWS_SHOWN = 20
+ROWS_SHOWN = 12
 
 
 class ExportForm(forms.Form):
@@ -145,7 +145,7 @@ class RecoExportAdmin(ReadOnlyAdminMixin, CrmAdmin[RecoExport]):
     change_form_outer_before_template = "crm/reco_export_before.html"
     ordering = ["-id"]
     sortable_by = ["created_at"]
-    readonly_fields = ["run_shown", "campaign_shown", "channel", "purpose", "state", "sha256",
+    readonly_fields = ["run_shown", "campaign_shown", "channel", "purpose", "state", "hash_shown",
                        "created_by", "created_at", "manifest_shown"]  # fmt: skip
     fieldsets = (("Details of the export", {"fields": readonly_fields}),)
 
@@ -201,6 +201,10 @@ class RecoExportAdmin(ReadOnlyAdminMixin, CrmAdmin[RecoExport]):
     @display(description="File", label={"kept": "success", "thinned": "warning"})
     def state(self, made: RecoExport) -> str:
         return "kept" if getattr(made, "file_kept", False) else "thinned"
+
+    @admin.display(description="SHA-256")
+    def hash_shown(self, made: RecoExport) -> SafeString:
+        return format_html('<span class="crm-raw">{}</span>', made.sha256)
 
     @admin.display(description="Run")
     def run_shown(self, made: RecoExport) -> SafeString:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection
@@ -49,7 +50,7 @@ def finding_words(code: str, details: Mapping[str, Any]) -> str:
     """
     try:
         words = _TOLD[code](details) if code in _TOLD else ""
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, ArithmeticError):
         # Stored with less evidence than the sentence wants.
         words = ""
     check = BY_CODE.get(code)
@@ -69,7 +70,12 @@ def _upsell(found: Mapping[str, Any]) -> str:
         return f"Tier {found['tier']}; the customer's own is {found['own']:g} already."
     if found["price"] is None or found["median"] is None:
         return "Neither tier nor price show that it is a step up."
-    return f"Price {found['price']}; the customer usually pays {found['median']}."
+    return _pays(found)
+
+
+def _pays(found: Mapping[str, Any]) -> str:
+    price, usual = Decimal(str(found["price"])), Decimal(str(found["median"]))
+    return f"Price {price:.2f}; the customer usually pays {usual:.2f}."
 
 
 def _cross(found: Mapping[str, Any]) -> str:
@@ -99,9 +105,7 @@ _TOLD: dict[str, Callable[[Mapping[str, Any]], str]] = {
         f"{found['value']}: {100 * float(found['share']):.2g} % of what the customer spends."
     ),
     "LOW_SCORE": lambda found: f"Score {found['score']}, below {found['limit']}.",
-    "PRICE_JUMP": lambda found: (
-        f"Price {found['price']}; the customer usually pays {found['median']}."
-    ),
+    "PRICE_JUMP": _pays,
 }
 
 

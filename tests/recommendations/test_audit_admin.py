@@ -79,7 +79,7 @@ def test_pages_without_anything_say_what_to_do(admin_client):
     assert "Nothing has left yet" in text(admin_client, EXPORTS)
     assert "Nobody decided" in text(admin_client, page("recodecision_changelist"))
     bare = make_run([(CustomerFactory(), ProductFactory(), 1)])
-    assert "not audited yet" in text(admin_client, page("run_audit", bare.pk))
+    assert "not audited yet" in text(admin_client, page("audit", run=bare.pk))
     assert "not audited yet" in text(admin_client, page("decide", bare.pk))
     assert "no campaign that is not over" in text(admin_client, page("export", bare.pk))
     assert "Audit now" in text(admin_client, AUDIT)
@@ -190,7 +190,7 @@ def test_the_audit_page_shows_gate_findings_whom_they_are_about_and_decisions(
     assert admin_client.get(AUDIT, {"run": "99999"}).status_code == 404
 
     RecoRun.objects.update(items_dropped_at=run.finished_at, is_current=False)
-    thinned = text(admin_client, page("run_audit", run.pk))
+    thinned = text(admin_client, page("audit", run=run.pk))
     assert "thinned out" in thinned
     assert "Audit again" not in thinned
 
@@ -205,6 +205,7 @@ def test_an_audit_and_an_export_are_started_as_jobs_that_lead_to_what_they_made(
     assert RecoRun.objects.get().gate["policy"] == "standard"
     shown = text(admin_client, reverse("admin:common_job_change", args=[job.pk]))
     assert page("run_audit", run.pk) in shown
+    assert admin_client.get(page("run_audit", run.pk)).url == page("audit", run=run.pk)
     RecoRun.objects.update(gate=run.gate)
 
     here = page("export", run.pk)
@@ -285,6 +286,6 @@ def test_who_may_only_look_is_shown_no_button_and_is_refused(client, run, admin_
     assert item.status == "pending"
 
     client.force_login(UserFactory(staff=True))
-    strangers = [AUDIT, EXPORTS, page("run_audit", run.pk), page("recoexport_change", made.pk),
+    strangers = [AUDIT, EXPORTS, page("audit", run=run.pk), page("recoexport_change", made.pk),
                  page("recodecision_changelist")]  # fmt: skip
     assert {client.get(url).status_code for url in strangers} == {403}
