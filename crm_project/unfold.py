@@ -287,7 +287,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
-    "DASHBOARD_CALLBACK": "analytics.admin.dashboard.dashboard",
+    "DASHBOARD_CALLBACK": "recommendations.admin.dashboard.dashboard",
     "ENVIRONMENT": "crm_project.unfold.environment",
     "STYLES": [
         lambda request: static("crm/admin.css"),

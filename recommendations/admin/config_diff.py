@@ -16,6 +16,8 @@ from recommendations.selectors.configs import Difference, differences
 
 VIEW = "recommendations.view_recoconfig"
 OFFERED = 100
+EMPTY = "{}"
+"""How a value is written that holds nothing, such as factors that nobody has learned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,33 @@ class Row:
 def rows_of(found: Sequence[Difference]) -> list[Row]:
     """Return differences as they are written for people."""
     return [Row(one.key, _written(one.before), _written(one.after)) for one in found]
+
+
+GROUPS = {
+    "": "How many products, and which never",
+    "scenario": "Who belongs to which scenario",
+    "slots": "Places of a list",
+    "model": "Signals",
+    "chance": "Coefficients of the chance of a purchase",
+    "weights": "Weights of the weighted score",
+    "multipliers": "Factors of the scenarios",
+    "segment_multipliers": "Factors of a scenario in a segment",
+    "acceptance": "How often products were taken",
+    "quality": "Largest shares of findings in the data",
+    "audit": "Audit",
+}
+"""The first part of a value's path, and what people read for it, in this order."""
+
+
+def grouped(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+    """Return rows by the first part of their path; a group without values is left out."""
+    groups: dict[str, list[Row]] = {name: [] for name in GROUPS}
+    for row in rows:
+        head, inside, _ = row.key.partition(".")
+        name = head if inside or head in GROUPS else ""
+        if row.after != EMPTY:
+            groups.setdefault(name, []).append(row)
+    return [(GROUPS.get(name, name), found) for name, found in groups.items() if found]
 
 
 def _written(value: Any) -> str:

@@ -17,7 +17,7 @@ from crm_project.common import formats
 from crm_project.common.admin import CrmAdmin, ReadOnlyAdminMixin, done, person
 from crm_project.common.admin.theme import BaseDialogForm, action, display
 from crm_project.common.exceptions import CrmError
-from recommendations.admin.config_diff import diff_view, rows_of
+from recommendations.admin.config_diff import diff_view, grouped, rows_of
 from recommendations.models import RecoConfig
 from recommendations.scoring.settings import RecoSettings
 from recommendations.selectors.configs import differences
@@ -167,7 +167,7 @@ class RecoConfigAdmin(ReadOnlyAdminMixin, CrmAdmin[RecoConfig]):
         if config:
             defaults = RecoSettings().to_json()
             active = RecoConfig.objects.active().exclude(pk=config.pk).first()
-            context["values"] = rows_of(differences({}, config.values))
+            context["groups"] = grouped(rows_of(differences({}, config.values)))
             context["changed"] = {row.key for row in differences(defaults, config.values)}
             context["from_active"] = (
                 rows_of(differences(active.values, config.values)) if active else None

@@ -79,17 +79,18 @@ def _kpis(run: RecoRun, counts: dict[str, Any]) -> list[Kpi]:
     return [
         Kpi("As of", f"{run.as_of:%-d %b %Y}", note="current" if run.is_current else "not current"),
         Kpi("Customers with a list", formats.count(counts["lists"]),
-            note=f"of {formats.count(customers)}, {_share(counts['lists'], customers)}"),
+            note=f"of {formats.count(customers)}, {share(counts['lists'], customers)}"),
         Kpi("Products offered", formats.count(counts["items"]), href=items,
             note=" · ".join(f"{_SLOTS[slot]} {formats.count(n)}" for slot, n in slots.items())),
         Kpi("May be contacted", formats.count(counts["contactable"]),
-            note=_share(counts["contactable"], customers)),
+            note=share(counts["contactable"], customers)),
         Kpi("Ranked by", run.get_mode_display().capitalize(),
             note=f"back-test {run.backtest_id}" if run.backtest_id else "without a back-test"),
     ]  # fmt: skip
 
 
-def _share(part: int, whole: int) -> str:
+def share(part: int, whole: int) -> str:
+    """Return a part in whole percent."""
     return f"{part / whole:.0%}" if whole else formats.NOTHING
 
 

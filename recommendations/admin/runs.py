@@ -70,12 +70,12 @@ class RecommendForm(BaseDialogForm):
 
 @admin.register(RecoRun)
 class RecoRunAdmin(ReadOnlyAdminMixin, RunPages, CrmAdmin[RecoRun]):
-    list_display = ["as_of", "state", "approval_shown", "shown_lists", "shown_items", "contactable",
-                    "mode", "settings_used", "took", "created_by", "started_at"]  # fmt: skip
-    list_select_related = ["created_by", "config"]
+    list_display = ["day", "state", "gate_shown", "approval_shown", "shown_lists", "shown_items",
+                    "contactable", "ranked_by", "settings_hash", "took"]  # fmt: skip
+    list_select_related = ["config"]
     list_filter = ["status", "approval", "mode"]
     ordering = ["-id"]
-    sortable_by = ["as_of"]
+    sortable_by = ["day"]
     actions_list = ["recommend_now"]
     list_before_template = "crm/reco_run_list_before.html"
     change_form_outer_before_template = "crm/reco_run.html"
@@ -141,6 +141,24 @@ class RecoRunAdmin(ReadOnlyAdminMixin, RunPages, CrmAdmin[RecoRun]):
             return "current"
         return "thinned" if run.items_dropped_at else run.status
 
+    @admin.display(description="As of", ordering="as_of")
+    def day(self, run: RecoRun) -> str:
+        return _together(f"{run.as_of:%-d %b %Y}")
+
+    @display(description="Audit", label={"passed": "success", "shut": "danger"})
+    def gate_shown(self, run: RecoRun) -> str:
+        if "passed" not in run.gate:
+            return formats.NOTHING
+        return "passed" if run.gate["passed"] else "shut"
+
+    @admin.display(description="Ranked by")
+    def ranked_by(self, run: RecoRun) -> str:
+        return "score" if run.mode == RecoRun.Mode.WEIGHTED else "signals"
+
+    @admin.display(description="Settings")
+    def settings_hash(self, run: RecoRun) -> str:
+        return run.config.hash[:8]
+
     @display(
         description="Approval",
         label={"approved": "success", "rejected": "danger", "flagged": "warning"},
@@ -148,7 +166,7 @@ class RecoRunAdmin(ReadOnlyAdminMixin, RunPages, CrmAdmin[RecoRun]):
     def approval_shown(self, run: RecoRun) -> str:
         return run.approval if run.status == RecoRun.Status.SUCCEEDED else formats.NOTHING
 
-    @admin.display(description="Customers with a list")
+    @admin.display(description="Lists")
     def shown_lists(self, run: RecoRun) -> str:
         return formats.count(run.counts.get("lists"))
 
@@ -175,4 +193,10 @@ class RecoRunAdmin(ReadOnlyAdminMixin, RunPages, CrmAdmin[RecoRun]):
 
     @admin.display(description="Took")
     def took(self, run: RecoRun) -> str:
-        return formats.duration(run.finished_at - run.started_at if run.finished_at else None)
+        seconds = run.finished_at - run.started_at if run.finished_at else None
+        return _together(formats.duration(seconds))
+
+
+def _together(text: str) -> str:
+    """Let a crowded table not break a date or a duration."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")

@@ -168,6 +168,11 @@ def _found(run: RecoRun) -> list[str]:
     counts: dict[str, Any] = run.counts
     if not counts["customers"]:
         return ["There is no active customer to recommend to."]
+    if not run.data_version["lines"]:
+        return [
+            f"Nobody had ordered anything by the end of {run.as_of:%Y-%m-%d}; orders are what "
+            "recommendations are made from."
+        ]
     if not counts["items"]:
         return ["No product could be recommended to anybody; the exclusions say why."]
     share = counts["contactable"] / counts["customers"]

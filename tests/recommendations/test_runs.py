@@ -1,17 +1,21 @@
 """A run of recommendations: its rows, its hash, its pointer, and what it leaves alone."""
 
 import threading
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
+from analytics.services.rfm import score_rfm
+from analytics.services.signal_store import store
 from crm_project.common.exceptions import ConflictError, CrmError
 from crm_project.common.jobs import JobStoppedError
 from crm_project.common.models import RefreshState
-from customers.models import Customer, CustomerAlias
+from customers.models import Consent, Customer, CustomerAlias
+from customers.services.blocks import block
+from orders.services.catalogue import refresh_popularity
 from recommendations.models import BacktestRun, RecoConfig, RecoExclusion, RecoItem, RecoRun
 from recommendations.scoring import engine
 from recommendations.scoring.settings import RecoSettings
@@ -20,6 +24,7 @@ from recommendations.services.configs import active_config, create_config
 from recommendations.services.run_thinning import thin_recommendations
 from recommendations.services.run_writing import _LOCK
 from recommendations.services.runs import RunStoppedError, preview, recommend
+from tests.analytics.signals import envelope
 from tests.factories import ContactEventFactory, UserFactory
 from tests.recommendations.run_shop import (
     DAY,
@@ -145,10 +150,27 @@ class TestRepeat:
         sell([(people[0], later, goods[:3]), (new, later, goods[3:5])], clock="00:00")
         sell([(people[1], later, goods[:1])], kind="return", clock="00:00")
         ContactEventFactory(customer=people[2], occurred_at=at_noon(-1))
+        tell_later(people, goods, at_noon(-1))
+        recommend(as_of=later)
 
         again = recommend(as_of=DAY)
 
         assert (again.result_hash, said(again)) == (first.result_hash, said(first))
+
+
+def tell_later(people, goods, moment):
+    """Write what else is dated: consents, blocks, signals, scores, a back-test, an export."""
+    Consent.objects.create(
+        customer=people[4], channel="email", purpose="marketing", status="withdrawn",
+        decided_at=moment, source="letter",
+    )  # fmt: skip
+    # One that has an end raises no flag; flags have no date, and count for every day.
+    block(customer_id=people[5].pk, kind="optout", since=moment, until=moment + timedelta(days=9))
+    store([envelope("add_to_cart", people[6].code, at=moment,
+                    signal_data={"product_id": goods[0].key})])  # fmt: skip
+    score_rfm(as_of=timezone.localdate(moment))
+    back_tested(timezone.localdate(moment), {"values": {"max_recos": 1}}, current=True)
+    refresh_popularity(as_of=timezone.localdate(moment))
 
 
 class TestPointer:
@@ -190,6 +212,12 @@ class TestPointer:
         with pytest.raises(CrmError, match=words):
             recommend(as_of=DAY, customers=codes)
         assert not RecoRun.objects.exists()
+
+    def test_a_day_before_the_first_order_is_told_in_words(self):
+        small_shop(customers=4)
+        run = recommend(as_of=date(2010, 6, 1), make_current=False)
+        assert (run.counts["customers"], run.counts["items"]) == (4, 0)
+        assert run.words[-1].startswith("Nobody had ordered anything by the end of 2010-06-01")
 
     def test_a_day_to_come_is_refused(self):
         with pytest.raises(CrmError, match="still to come"):
