@@ -1,7 +1,7 @@
 """A whole run of recommendations, from rows in PostgreSQL to published lists, step by step.
 
-Ours: ``recommend``: data quality, reading, recommending with reasons, deciding about contact,
-``COPY``, keys and publication. The limit of the whole is the night: 5 minutes for 100,000 customers.
+Ours: ``recommend``: quality of the data, reading, recommending with reasons, deciding about
+contact, ``COPY``, keys, publication. Limit: part of a night, 5 minutes for 100,000 customers.
 """
 
 import resource
