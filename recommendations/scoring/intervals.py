@@ -133,17 +133,25 @@ class Sample:
         found: FloatArray = self.rows.sum(axis=0) / self.customers
         return found
 
+    @property
+    def variances(self) -> FloatArray:
+        """Variances of these means."""
+        return _variances(self.rows.sum(axis=0), np.square(self.rows).sum(axis=0), self.customers)
 
-def resampled_means(sample: Sample, generator: np.random.Generator, draws: int) -> FloatArray:
-    """Return the means over all customers in each of ``draws`` resamples: (draws, columns).
+
+def resampled(
+    sample: Sample, generator: np.random.Generator, draws: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return means over all customers, and their variances, in ``draws`` resamples (by column).
 
     Customers without anything are alike. So how many of the others a resample holds is binomial,
     and only those are drawn one by one; this is the plain bootstrap, at the cost of the buyers.
     """
     buyers, columns = sample.rows.shape
-    means = np.zeros((draws, columns))
+    both = np.hstack([sample.rows, np.square(sample.rows)])
+    sums = np.zeros((draws, 2 * columns))
     if not buyers:
-        return means
+        return sums[:, :columns], sums[:, columns:]
     sizes = generator.binomial(sample.customers, buyers / sample.customers, size=draws)
     step = max(1, BLOCK // buyers)
     for first in range(0, draws, step):
@@ -151,8 +159,15 @@ def resampled_means(sample: Sample, generator: np.random.Generator, draws: int) 
         chosen = generator.integers(0, buyers, size=int(block.sum()))
         chosen += np.repeat(np.arange(len(block)) * buyers, block)
         times = np.bincount(chosen, minlength=len(block) * buyers).reshape(len(block), buyers)
-        means[first : first + step] = times.astype(np.float64) @ sample.rows
-    return means / sample.customers
+        sums[first : first + step] = times.astype(np.float64) @ both
+    plain, squares = sums[:, :columns], sums[:, columns:]
+    return plain / sample.customers, _variances(plain, squares, sample.customers)
+
+
+def _variances(sums: FloatArray, squares: FloatArray, customers: int) -> FloatArray:
+    """Return the variances of means from sums and sums of squares; rounding never makes one < 0."""
+    found: FloatArray = np.maximum(squares / customers - np.square(sums / customers), 0.0)
+    return found / customers
 
 
 def percentiles(value: float, drawn: FloatArray) -> Interval:
@@ -162,21 +177,55 @@ def percentiles(value: float, drawn: FloatArray) -> Interval:
     return Interval(value, float(low), float(high))
 
 
+def studentised(
+    value: float, variance: float, drawn: FloatArray, variances: FloatArray
+) -> Interval:
+    """Return the bootstrap-t interval: resamples in units of their own standard errors.
+
+    Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 12.5. Where nothing
+    varies, both ends are the estimate.
+
+    >>> found = studentised(2.0, 1.0, np.linspace(0.0, 4.0, 401), np.full(401, 1.0))
+    >>> round(found.low, 6), round(found.high, 6)
+    (0.1, 3.9)
+    """
+    usable = variances > 0
+    if variance <= 0 or not usable.any():
+        return Interval(value, value, value)
+    units = (drawn[usable] - value) / np.sqrt(variances[usable])
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(units, [tail, 1 - tail])
+    error = sqrt(variance)
+    return Interval(value, float(value - high * error), float(value - low * error))
+
+
 @dataclass(frozen=True, slots=True)
 class Resampled:
-    """Both arms' means over the strata, weighted by treated customers, as found and as drawn."""
+    """Both arms' means over the strata, weighted by treated customers, as found and as drawn.
+
+    ``variance`` and ``drawn_variance`` are those of the difference of the means.
+    """
 
     treated: FloatArray
     control: FloatArray
+    variance: FloatArray
     drawn_treated: FloatArray
     drawn_control: FloatArray
+    drawn_variance: FloatArray
 
     def difference(self, column: int) -> Interval:
-        """Return the difference of a column's means."""
-        return percentiles(
-            float(self.treated[column] - self.control[column]),
-            self.drawn_treated[:, column] - self.drawn_control[:, column],
+        """Return the difference of a column's means; each end is the more careful of two.
+
+        The percentile interval misses too often where one arm is small and amounts are skewed,
+        the studentised one where both are small: measured by ``benchmarks/bench_uplift.py``.
+        """
+        value = float(self.treated[column] - self.control[column])
+        drawn = self.drawn_treated[:, column] - self.drawn_control[:, column]
+        plain = percentiles(value, drawn)
+        other = studentised(
+            value, float(self.variance[column]), drawn, self.drawn_variance[:, column]
         )
+        return Interval(value, min(plain.low, other.low), max(plain.high, other.high))
 
     def ratio_difference(self, above: int, below: int) -> Interval | None:
         """Return the difference of ratios of two columns; None where an arm has none below.
@@ -214,12 +263,16 @@ def bootstrap(
     columns = usable[0][0].rows.shape[1]
     found = [np.zeros(columns), np.zeros(columns)]
     drawn = [np.zeros((draws, columns)), np.zeros((draws, columns))]
+    variance, drawn_variance = np.zeros(columns), np.zeros((draws, columns))
     for arms in usable:
         weight = arms[0].customers / total
         for place, sample in enumerate(arms):
+            means, variances = resampled(sample, generator, draws)
             found[place] += weight * sample.means
-            drawn[place] += weight * resampled_means(sample, generator, draws)
-    return Resampled(found[0], found[1], drawn[0], drawn[1])
+            drawn[place] += weight * means
+            variance += weight**2 * sample.variances
+            drawn_variance += weight**2 * variances
+    return Resampled(*found, variance, *drawn, drawn_variance)
 
 
 def winsorised(values: FloatArray, cap: float) -> FloatArray:
