@@ -22,7 +22,7 @@ from crm_project.common.admin import (
 from crm_project.common.admin.bases import M
 from crm_project.common.exceptions import CrmError
 from customers.models import Campaign
-from recommendations.admin.outcomes_shown import HEAD, shown
+from recommendations.admin.outcomes_shown import ARMS, shown
 from recommendations.models import Assignment, OutcomeEvent, OutcomeWindow, UpliftReport
 from recommendations.selectors.outcomes import newest_report, report_of, reports
 from recommendations.services.learning import propose
@@ -96,7 +96,7 @@ def outcomes_view(request: HttpRequest) -> HttpResponse:
         "title": "Outcomes",
         "report": report,
         "shown": shown(report) if report else None,
-        "head": HEAD,
+        "arms": ARMS,
         "campaign": campaign,
         "campaigns": drawn,
         "days": list(reports(campaign=campaign).values_list("as_of", flat=True)[:DAYS_OFFERED]),

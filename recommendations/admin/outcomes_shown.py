@@ -23,19 +23,26 @@ MARGINS = {
 }
 
 
+Cell = tuple[str, str]
+"""What stands in a table, and smaller under it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One group of a table. ``cells`` in the order of ``HEAD``; ``reason``: why no lift."""
+    """One group of a table: both arms, then the lifts in the order of ``HEAD``, or why none."""
 
     name: str
-    cells: tuple[str, ...]
+    arms: tuple[Cell, ...]
+    lifts: tuple[Cell, ...]
     reason: str
 
 
+ARMS = ("Written to, bought", "Held back, bought")
 HEAD = (
-    "Written to", "bought", "Held back", "bought", "Difference, points", "Additional revenue",
-    "per customer", "Margin per customer", "Items per order", "Return on cost",
+    "Difference, points", "Additional revenue", "Revenue per customer", "the same, capped",
+    "Margin per customer", "Items per order",
 )  # fmt: skip
+ROI = "Return on cost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,7 @@ class Breakdown:
     key: str
     title: str
     chart: Bars
+    head: tuple[str, ...]
     rows: list[Row]
 
 
@@ -54,12 +62,11 @@ class Shown:
 
     kpis: list[Kpi]
     notices: list[tuple[str, str]]
-    overall: Row
     breakdowns: list[Breakdown]
     harms: list[tuple[str, ...]]
     levels: Bars
     margin: str
-    currency: str
+    smallest_lift: str
 
 
 def shown(report: UpliftReport) -> Shown:
@@ -69,12 +76,11 @@ def shown(report: UpliftReport) -> Shown:
     return Shown(
         kpis=_kpis(report, overall),
         notices=_notices(report, overall),
-        overall=_row(overall),
         breakdowns=[_breakdown(key, title, results[key]) for key, title in TABLES],
         harms=[_harm(overall, key, words) for key, words in HARMS],
         levels=_levels(results["levels"]),
         margin=MARGINS[overall["margin_source"]],
-        currency=results["currency"],
+        smallest_lift=written(results["smallest_lift"], "share"),
     )
 
 
@@ -89,12 +95,24 @@ def _kpis(report: UpliftReport, overall: dict[str, Any]) -> list[Kpi]:
             note=f"{treated['buyers']:,} of {treated['customers']:,}"),
         Kpi("Bought, held back", written(control["conversion"], "share"),
             note=f"{control['buyers']:,} of {control['customers']:,}"),
+        _sizes(overall["srm"]),
         Kpi("Difference", _points(lift), note=_ends(lift, _point) or _short(overall)),
         Kpi("Additional revenue", _money(gained and gained["value"]),
             note=_ends(gained, _money) or "Told as soon as a lift can be"),
         Kpi("Return on cost", _times(overall["roi"]),
             note=_ends(overall["roi"], _factor) or _no_roi(overall)),
     ]  # fmt: skip
+
+
+def _sizes(srm: dict[str, Any]) -> Kpi:
+    """Say whether the arms have the sizes that were drawn (sample-ratio test)."""
+    odds = f"p {srm['p']:.2f}" if srm["p"] >= 0.01 else "p below 0.01"
+    return Kpi(
+        "Sizes of the arms",
+        "As drawn" if srm["ok"] else "Not as drawn",
+        note=f"{srm['controls']:,} held back, {srm['expected']:,.0f} expected ({odds})",
+        tone="" if srm["ok"] else "crm-bad",
+    )
 
 
 def _short(group: dict[str, Any]) -> str:
@@ -122,7 +140,9 @@ def _breakdown(key: str, title: str, groups: Sequence[dict[str, Any]]) -> Breakd
         [_bar(group) for group in told],
         unit="share",
     )
-    return Breakdown(key, title, chart, [_row(group) for group in groups])
+    costs = key == "campaigns"
+    head = (*HEAD, ROI) if costs else HEAD
+    return Breakdown(key, title, chart, head, [_row(group, costs=costs) for group in groups])
 
 
 def _bar(group: dict[str, Any]) -> Bar:
@@ -133,25 +153,33 @@ def _bar(group: dict[str, Any]) -> Bar:
     return Bar(group["name"], lift["value"], lift["low"], lift["high"], note=note, tone=tone)
 
 
-def _row(group: dict[str, Any]) -> Row:
-    treated, control = group["treated"], group["control"]
-    lift, gained = group["conversion"], group["incremental_revenue"]
-    return Row(
-        group["name"],
-        (
-            formats.count(treated["customers"]),
-            written(treated["conversion"], "share"),
-            formats.count(control["customers"]),
-            written(control["conversion"], "share"),
-            _with_ends(lift, _point),
-            _with_ends(gained, _money),
-            _with_ends(group["revenue"], _money),
-            _with_ends(group["margin"], _money),
-            _with_ends(group["items_per_order"], _number),
-            _with_ends(group["roi"], _factor),
-        ),
-        group["reason"],
-    )
+def _row(group: dict[str, Any], *, costs: bool) -> Row:
+    lifts = [
+        _lift(group["conversion"], _point),
+        _lift(group["incremental_revenue"], _money),
+        _lift(group["revenue"], _money),
+        _lift(group["revenue_winsorised"], _money),
+        _lift(group["margin"], _money),
+        _lift(group["items_per_order"], _number),
+    ]
+    if costs:
+        lifts.append(_lift(group["roi"], _factor))
+    arms = (_arm(group["treated"]), _arm(group["control"]))
+    return Row(group["name"], arms, tuple(lifts), group["reason"])
+
+
+def _arm(arm: dict[str, Any]) -> Cell:
+    each = [f"{_money(arm['revenue_per_customer'])} each"] if arm["customers"] else []
+    if arm["margin_per_customer"] is not None:
+        each.append(f"margin {_money(arm['margin_per_customer'])}")
+    counts = f"{arm['buyers']:,} of {arm['customers']:,}"
+    return written(arm["conversion"], "share"), ", ".join([counts, *each])
+
+
+def _lift(found: dict[str, float] | None, form: Any) -> Cell:
+    if found is None:
+        return formats.NOTHING, ""
+    return form(found["value"]), f"{form(found['low'])} to {form(found['high'])}"
 
 
 def _harm(overall: dict[str, Any], key: str, words: str) -> tuple[str, ...]:

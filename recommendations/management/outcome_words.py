@@ -72,4 +72,4 @@ def _row(row: dict[str, Any]) -> str:
 
 
 def _share(arm: dict[str, Any]) -> str:
-    return formats.NOTHING if arm["conversion"] is None else f"{arm['conversion']:.1%}"
+    return formats.NOTHING if arm["conversion"] is None else f"{arm['conversion'] * 100:.1f} %"

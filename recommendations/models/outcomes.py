@@ -1,9 +1,10 @@
 """Who was offered something and who was kept without, and what they did afterwards."""
 
+import pgtrigger
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from crm_project.common.history import staff_history
@@ -95,6 +96,23 @@ class Assignment(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(window_days__gte=1, window_days__lte=365), name="assignment_window"
+            ),
+            models.CheckConstraint(
+                condition=Q(contacted_at__isnull=True) | Q(contacted_at__gte=F("assigned_at")),
+                name="assignment_before_contact",
+            ),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="arm_stays",
+                operation=pgtrigger.Update,
+                when=pgtrigger.Before,
+                condition=pgtrigger.Q(old__arm__df=pgtrigger.F("new__arm"))
+                | pgtrigger.Q(old__campaign__df=pgtrigger.F("new__campaign"))
+                | pgtrigger.Q(old__customer__df=pgtrigger.F("new__customer"))
+                | pgtrigger.Q(old__salt__df=pgtrigger.F("new__salt"))
+                | pgtrigger.Q(old__share__df=pgtrigger.F("new__share")),
+                func="raise exception 'An arm stays as it was drawn.';",
             ),
         ]
 

@@ -272,7 +272,7 @@ def bootstrap(
             drawn[place] += weight * means
             variance += weight**2 * sample.variances
             drawn_variance += weight**2 * variances
-    return Resampled(*found, variance, *drawn, drawn_variance)
+    return Resampled(found[0], found[1], variance, drawn[0], drawn[1], drawn_variance)
 
 
 def winsorised(values: FloatArray, cap: float) -> FloatArray:

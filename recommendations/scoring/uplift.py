@@ -93,6 +93,13 @@ class Measured:
     cost: float | None = None
 
     @property
+    def above_cap(self) -> float:
+        """Part of both arms' revenue that winsorising takes off: much of it, and a few decide."""
+        rows = np.vstack([self.treated.rows, self.control.rows])
+        whole = float(rows[:, REVENUE].sum())
+        return 1 - float(rows[:, WINSORISED].sum()) / whole if whole > 0 else 0.0
+
+    @property
     def customers(self) -> int:
         return self.treated.customers + self.control.customers
 

@@ -10,12 +10,19 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from crm_project.common.exceptions import CrmError
-from customers.models import Campaign, Customer
+from customers.models import Campaign, ContactEvent, Customer
 from recommendations.models import Assignment, OutcomeWindow, RecoExport, RecoRun
 from recommendations.models.outcomes import DEFAULT_WINDOW_DAYS
 from recommendations.scoring.assignment import arm_of
 
 Arms = dict[int, str]
+
+_SENT = (
+    ContactEvent.Status.SENT,
+    ContactEvent.Status.DELIVERED,
+    ContactEvent.Status.OPENED,
+    ContactEvent.Status.CLICKED,
+)
 
 
 def assign(
@@ -37,7 +44,8 @@ def assign(
         export: the list that the treated customers leave with, where it is known already.
 
     The hash decides, with the share of the campaign; whoever was drawn before keeps their arm.
-    Raises ``CrmError`` for customers that do not exist.
+    Raises ``CrmError`` for customers that do not exist, and for new ones who were written to for
+    this campaign already: an arm that is drawn after the contact compares nothing.
     """
     ids = sorted(set(customers))
     if not ids:
@@ -46,6 +54,7 @@ def assign(
     windows = _windows()
     usual = getattr(campaign, "window_days", None) or DEFAULT_WINDOW_DAYS
     with transaction.atomic(), connection.cursor() as cursor:
+        _refuse_late(campaign, ids)
         cursor.execute(
             "select customer_id, arm from crm_private.assign_arms("
             "%s, %s, %s::text[], %s::text[], %s::smallint[], %s, %s, %s, %s)",
@@ -65,6 +74,22 @@ def assign(
         if len(arms) != len(ids):
             raise CrmError(f"{len(ids) - len(arms):,} of the customers do not exist.")
     return arms
+
+
+def _refuse_late(campaign: Campaign, customers: Sequence[int]) -> None:
+    drawn = Assignment.objects.filter(campaign=campaign, customer__in=customers)
+    written_to = ContactEvent.objects.filter(
+        campaign=campaign,
+        customer__in=customers,
+        direction=ContactEvent.Direction.OUTBOUND,
+        status__in=_SENT,
+    ).exclude(customer__in=drawn.values("customer"))
+    late = written_to.values("customer").distinct().count()
+    if late:
+        raise CrmError(
+            f"{late:,} of the customers were written to for the campaign {campaign.code} already; "
+            "arms are drawn before anybody is contacted."
+        )
 
 
 def preview(*, campaign: Campaign, customers: Sequence[int]) -> Arms:

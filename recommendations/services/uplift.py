@@ -15,6 +15,7 @@ from crm_project.common.models import User
 from customers.models import Campaign
 from recommendations.models import Assignment, UpliftReport
 from recommendations.models.outcomes import DEFAULT_WINDOW_DAYS
+from recommendations.models.runs import Scenario
 from recommendations.scoring.alarms import alarms
 from recommendations.scoring.uplift import Money, measure
 from recommendations.scoring.uplift_json import group_json, headline
@@ -134,16 +135,23 @@ def _leak(found: Figures) -> list[str]:
 
 def _campaigns(found: Figures) -> list[dict[str, Any]]:
     keys = sorted({group.key.campaign for group in found.groups})
-    names = dict(Campaign.objects.filter(pk__in=keys).values_list("pk", "name"))
+    named = Campaign.objects.in_bulk(keys)
     return [
-        _group(str(pk), names.get(pk, str(pk)), found, _is("campaign", pk), cost=_cost(found, pk))
+        _group(named[pk].code, named[pk].name, found, _is("campaign", pk), cost=_cost(found, pk))
         for pk in keys
     ]
 
 
 def _by(found: Figures, what: str) -> list[dict[str, Any]]:
     values = sorted({getattr(group.key, what) for group in found.groups})
-    return [_group(value, value or "not known", found, _is(what, value)) for value in values]
+    return [_group(value, _name(value), found, _is(what, value)) for value in values]
+
+
+def _name(value: str) -> str:
+    """Return what people read: the words of a scenario, a segment's own name."""
+    if value in Scenario.values:
+        return str(Scenario(value).label).capitalize()
+    return value or "Not known"
 
 
 def _is(what: str, value: Any) -> Chosen:
