@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('customers', '0005_block_flags'),
-        ('recommendations', '0011_turned_away'),
+        ('recommendations', '0012_backtest_schedule'),
     ]
 
     operations = [
