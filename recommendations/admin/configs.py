@@ -7,6 +7,8 @@ from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.widgets import (
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
@@ -93,7 +95,7 @@ class RecoConfigAdmin(ReadOnlyAdminMixin, CrmAdmin[RecoConfig]):
     actions_detail = ["activate", "retire"]
     list_before_template = "crm/reco_config_list_before.html"
     change_form_outer_before_template = "crm/reco_config.html"
-    fields = ["name", "state", "hash", "comment", "based_on", "created_by", "created_at",
+    fields = ["name", "state", "whole_hash", "comment", "based_on", "created_by", "created_at",
               "activated_by", "activated_at"]  # fmt: skip
     readonly_fields = fields
 
@@ -184,6 +186,10 @@ class RecoConfigAdmin(ReadOnlyAdminMixin, CrmAdmin[RecoConfig]):
     )
     def state(self, config: RecoConfig) -> str:
         return config.status
+
+    @admin.display(description="Hash")
+    def whole_hash(self, config: RecoConfig) -> SafeString:
+        return format_html('<span class="crm-anywhere">{}</span>', config.hash)
 
     @admin.display(description="Hash")
     def short_hash(self, config: RecoConfig) -> str:

@@ -20,7 +20,7 @@ def draw(salt: str, scope: str, customer: str) -> float:
 
     ``scope`` is the campaign's code; for the global holdout it is the quarter.
 
-    >>> round(draw("", "", "abc"), 6)  # sha256("abc") begins with ba7816bf
+    >>> round(draw("", "", "abc"), 6)  # sha256("abc") begins with 0xba7816bf
     0.728395
     >>> draw("", "a", "bc") == draw("", "", "abc")
     True
