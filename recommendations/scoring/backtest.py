@@ -7,25 +7,29 @@ chosen in the same way, from all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from recommendations.scoring import baselines, chance_fit
+from recommendations.scoring.arrays import Bools
 from recommendations.scoring.backtest_gate import Gate, gate_of
 from recommendations.scoring.backtest_measures import LENGTH, SHORT, Places, lists_by, worth_of
-from recommendations.scoring.backtest_origins import Origin, origin_days, origin_of
+from recommendations.scoring.backtest_origins import LEAST_DAYS, Origin, origin_days, origin_of
 from recommendations.scoring.backtest_plans import (
     PLANS,
     SIGNALS,
     WEIGHTED,
+    OwnLists,
     Plan,
     Trial,
     best_plan,
+    merged,
     own_lists,
     placed_by,
     settings_for,
+    simplest,
 )
 from recommendations.scoring.backtest_slots import (
     NEW_RIVAL,
@@ -45,6 +49,12 @@ OURS, ANY_FAMILY = "ours", "any_family"
 RIVALS = ("popular_30", "own_decayed", "ease", "als")
 """The baselines that our lists are asked to reach; the others are shown."""
 
+RULED = ":one_per_family"
+"""Ends the name of a rival whose lists obey the rule of one product per family, as ours do."""
+
+TRIED_DRAWS = 200
+"""Of the bootstrap that decides at an origin which kinds of items fall back."""
+
 
 class NotEnoughError(ValueError):
     """The shop has too few past orders to look back at; the message says what is missing."""
@@ -55,12 +65,13 @@ class Options:
     """How a back-test is made.
 
     ``origins``: days that are judged; ``warm_up``: days before them that only teach. ``spacing``:
-    days between them, and left ahead of the last. ``least_history``: days of orders an origin must
-    have behind it. ``most_customers``: judged per origin. ``draws``, ``seed``: of the bootstrap.
+    days between them, and left ahead of the last; shorter where the shop's past is short.
+    ``least_history``: days of orders an origin should have behind it. ``most_customers``: judged
+    per origin. ``draws``, ``seed``: of the bootstrap.
     """
 
     origins: int = 4
-    warm_up: int = 2
+    warm_up: int = 3
     spacing: int = 30
     least_history: int = 60
     most_customers: int = 5000
@@ -73,13 +84,16 @@ class Options:
 class Found:
     """What a back-test found, before it is written down.
 
-    ``plan``, ``values``: for the present, chosen from all origins. ``gate``: of that choice.
+    ``plan``, ``values``, ``mode``: for the present, chosen from all origins; ``without``: features
+    that fell away because a kind of items loses. ``gate``: of that choice.
     """
 
     judged: list[Judged]
     trials: dict[str, list[Trial]]
     plan: Plan
     values: dict[str, Any]
+    mode: str
+    without: tuple[str, ...]
     gate: Gate
     peer: Peer
     slots: list[Slot]
@@ -101,6 +115,8 @@ class _Backtest:
         self.trials: dict[str, list[Trial]] = {plan.name: [] for plan in PLANS}
         self.rivals: dict[str, list[Trial]] = {}
         self.peer = Peer()
+        self.past: list[Judged] = []
+        self.fits: dict[tuple[int, bool, tuple[str, ...]], dict[str, float] | None] = {}
 
     def run(self) -> Found:
         options = self.options
@@ -110,111 +126,139 @@ class _Backtest:
             spacing=options.spacing,
             least_history=options.least_history,
         )
-        judged: list[Judged] = []
+        teaching = max(0, min(options.warm_up, len(days) - options.origins, len(days) - 1))
         for number, day in enumerate(days):
             self.tell(number, len(days) + 1, f"Looking ahead from {date.fromordinal(day)}")
             origin = origin_of(
                 self.shop, day, self.settings, limit=options.most_customers, seed=options.seed
             )
             if len(origin):
-                judged.append(self._judged(origin))
+                self._judge(origin, full=number >= teaching)
+        judged = [one for one in self.past if one.longer]
         if not judged:
             raise NotEnoughError(
-                "There are not enough past orders to look back at: it takes orders of "
-                f"{options.least_history + options.spacing} days, and customers who ordered again."
+                "There are not enough past orders to look back at: it takes orders of at least "
+                f"{LEAST_DAYS} days, and customers who ordered again."
             )
         self.tell(len(days), len(days) + 1, "Choosing the plan")
-        present = self.shop.as_of
-        name, gate = self._choice(present)
-        plan = next(one for one in PLANS if one.name == name)
-        judged = judged[min(options.warm_up, len(judged) - 1) :]
-        slots = slots_of(judged, draws=options.draws, seed=options.seed)
-        chance = self._fit(present, without=unreliable(slots) if plan.fitted else ())
-        values = settings_for(self.settings, plan, chance)[1]
-        return Found(judged, self.trials, plan, values, gate, self.peer, slots)
+        return self._found(judged)
 
-    def _judged(self, origin: Origin) -> Judged:
-        """Try all plans and baselines at an origin."""
+    def _found(self, judged: list[Judged]) -> Found:
+        options, present = self.options, self.shop.as_of
+        plan, gate = self._choice(present)
+        slots = slots_of(judged, draws=options.draws, seed=options.seed)
+        without = unreliable(slots)
+        values, mode = self._made(plan, present, without)
+        return Found(judged, self.trials, plan, values, mode, without, gate, self.peer, slots)
+
+    def _made(
+        self, plan: Plan, before: int, without: tuple[str, ...], *, exclusion: bool = True
+    ) -> tuple[dict[str, Any], str]:
+        """Return the values and the mode of a plan, as known at a day."""
+        chance = self._fit(before, exclusion=exclusion, without=without)
+        if without:
+            return simplest(self.settings, plan, chance, without), SIGNALS
+        return settings_for(self.settings, plan, chance)[1], plan.mode
+
+    def _judge(self, origin: Origin, *, full: bool) -> None:
+        """Try all plans at an origin; if ``full``, also all baselines, with every rule."""
+        plan, _ = self._choice(origin.day)
+        tried = self._tried(origin)
+        # What loses falls back as it would have that day: by baskets that were placed by then.
+        slots = slots_of(self.past, draws=TRIED_DRAWS, seed=self.options.seed, before=origin.day)
+        without = unreliable(slots) if self.past else ()
+        values, _ = self._made(plan, origin.day, without)
+        judged = Judged(origin, plan.name, values, tried[plan.name], without)
+        methods = dict(self._methods(origin, full=full))
+        for exclusion in (True, False) if full else (True,):
+            if full:
+                self._ours(judged, plan, exclusion=exclusion)
+            for method, (kind, scores) in methods.items():
+                if exclusion or method not in (OWN_RIVAL, NEW_RIVAL):
+                    judged.lists[method, exclusion] = lists_by(
+                        origin, scores, kind=kind, exclusion=exclusion, chunk=self.chunk
+                    )
+                if full and exclusion and method in RIVALS and self.settings.one_per_family:
+                    judged.lists[method + RULED, True] = lists_by(
+                        origin, scores, kind=kind, exclusion=True, chunk=self.chunk,
+                        family=self.shop.products.family,
+                    )  # fmt: skip
+        self._learn(judged, tried)
+
+    def _tried(self, origin: Origin) -> dict[str, OwnLists]:
+        """Return the lists of every plan, with what was known that day."""
         chance = self._fit(origin.day)
-        name, _ = self._choice(origin.day)
-        plan = next(one for one in PLANS if one.name == name)
-        judged = Judged(origin, name, settings_for(self.settings, plan, chance)[1])
-        for one in PLANS:
-            changed = settings_for(self.settings, one, chance)[0]
-            lists = own_lists(origin, changed, mode=one.mode, exclusion=True)
-            judged.lists[f"plan:{one.name}", True] = lists.products
-            if one is plan:
-                judged.ours[True] = lists
-        methods = list(self._methods(origin))
-        for exclusion in (True, False):
-            self._ours(judged, plan, exclusion=exclusion)
-            for method, kind, scores in methods:
-                if not exclusion and method in (OWN_RIVAL, NEW_RIVAL):
-                    continue
-                judged.lists[method, exclusion] = lists_by(
-                    origin, scores, kind=kind, exclusion=exclusion, chunk=self.chunk
-                )
-            found = chance_fit.examples_of(origin, exclusion=exclusion, chunk=self.chunk)
-            self.examples[exclusion].append((origin, found))
-        self._remember(judged)
-        return judged
+        tried: dict[str, OwnLists] = {}
+        for plan in PLANS:
+            if plan.name == "as_shipped" and chance is None:
+                tried[plan.name] = tried["signals"]
+                continue
+            changed = settings_for(self.settings, plan, chance)[0]
+            tried[plan.name] = own_lists(origin, changed, mode=plan.mode, exclusion=True)
+        return tried
 
     def _ours(self, judged: Judged, plan: Plan, *, exclusion: bool) -> None:
         """Add our lists of three and of ten, and those without the rule on families."""
         origin = judged.origin
-        chance = self._fit(origin.day, exclusion=exclusion)
-        settings, _ = settings_for(self.settings, plan, chance)
-        if exclusion not in judged.ours:
-            judged.ours[exclusion] = own_lists(
-                origin, settings, mode=plan.mode, exclusion=exclusion
-            )
-        judged.lists[OURS, exclusion] = judged.ours[exclusion].products
-        judged.longer[exclusion] = own_lists(
-            origin, settings, mode=plan.mode, length=LENGTH, exclusion=exclusion
-        ).products
-        judged.lists[ANY_FAMILY, exclusion] = own_lists(
-            origin,
-            replace(settings, one_per_family=False),
-            mode=plan.mode,
-            exclusion=exclusion,
-        ).products
+        values, mode = self._made(plan, origin.day, judged.without, exclusion=exclusion)
+        settings = RecoSettings.from_json(merged(self.settings.to_json(), values))
 
-    def _methods(self, origin: Origin) -> Iterator[tuple[str, str, Scores]]:
-        """Yield the baselines: name, kind and scores."""
+        def lists(changed: RecoSettings, length: int = SHORT) -> Places:
+            found = own_lists(origin, changed, mode=mode, length=length, exclusion=exclusion)
+            return found.products
+
+        same = exclusion and not judged.without
+        judged.lists[OURS, exclusion] = judged.ours.products if same else lists(settings)
+        judged.longer[exclusion] = lists(settings, LENGTH)
+        judged.lists[ANY_FAMILY, exclusion] = lists(replace(settings, one_per_family=False))
+
+    def _methods(self, origin: Origin, *, full: bool) -> Iterator[tuple[str, tuple[str, Scores]]]:
+        """Yield the baselines: name, kind and scores; only what choosing needs if not ``full``."""
         for one in (*baselines.SIMPLE, *baselines.HELPERS):
-            yield one.name, one.kind, one.scores
-        yield "tifu", "any", neighbours_of(origin)
+            if full or one.name in (*RIVALS, OWN_RIVAL, NEW_RIVAL):
+                yield one.name, (one.kind, one.scores)
+        if full:
+            yield "tifu", ("any", neighbours_of(origin))
         peer = self.peer.scores(origin, chunk=self.chunk)
         if peer is not None:
-            yield "als", "any", peer
+            yield "als", ("any", peer)
 
-    def _remember(self, judged: Judged) -> None:
+    def _learn(self, judged: Judged, tried: dict[str, OwnLists]) -> None:
+        """Keep what later origins may learn from this one."""
         origin = judged.origin
-        for one in PLANS:
-            self.trials[one.name].append(_trial(origin, judged.lists[f"plan:{one.name}", True]))
+        for name, lists in tried.items():
+            self.trials[name].append(_trial(origin, lists.products))
         for name in RIVALS:
             if (name, True) in judged.lists:
                 trial = _trial(origin, judged.lists[name, True])
                 self.rivals.setdefault(name, []).append(trial)
+        for exclusion in (True, False):
+            found = chance_fit.examples_of(origin, exclusion=exclusion, chunk=self.chunk)
+            self.examples[exclusion].append((origin, found))
+        self.past.append(judged)
 
     def _fit(
-        self, before: int, *, exclusion: bool = True, without: Collection[str] = ()
+        self, before: int, *, exclusion: bool = True, without: tuple[str, ...] = ()
     ) -> dict[str, float] | None:
         """Return coefficients fitted to the next baskets placed up to ``before``."""
-        parts = [
-            (part, placed_by(origin, part.place, before))
-            for origin, part in self.examples[exclusion]
-        ]
-        return chance_fit.fitted(parts, self.settings.chance, without=without)
+        key = (before, exclusion, without)
+        if key not in self.fits:
+            parts: list[tuple[chance_fit.Examples, Bools]] = [
+                (part, placed_by(origin, part.place, before))
+                for origin, part in self.examples[exclusion]
+            ]
+            self.fits[key] = chance_fit.fitted(parts, self.settings.chance, without=without)
+        return self.fits[key]
 
-    def _choice(self, before: int) -> tuple[str, Gate]:
+    def _choice(self, before: int) -> tuple[Plan, Gate]:
         """Return the plan to use, and what the gate said of the best weighted one."""
         plain = [plan.name for plan in PLANS if plan.mode == SIGNALS]
         weighted = [plan.name for plan in PLANS if plan.mode == WEIGHTED]
         best = best_plan(self.trials, before=before, allowed=plain)
         heavy = best_plan(self.trials, before=before, allowed=weighted)
         gate = gate_of(self.trials[heavy], self.trials[best], self.rivals, before=before)
-        return (heavy if gate.passed else best), gate
+        name = heavy if gate.passed else best
+        return next(plan for plan in PLANS if plan.name == name), gate
 
 
 def _trial(origin: Origin, lists: Places) -> Trial:

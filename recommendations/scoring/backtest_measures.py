@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from recommendations.scoring.arrays import Bools, Floats, Ints, Singles, is_member
+from recommendations.scoring.arrays import AnyArray, Bools, Floats, Ints, Singles, is_member
 from recommendations.scoring.backtest_origins import Origin, Targets
 
 LENGTH = 10
@@ -43,6 +43,33 @@ def best_places(scores: Singles, allowed: Bools, length: int = LENGTH) -> Places
     return lists
 
 
+def varied_places(scores: Singles, allowed: Bools, family: AnyArray) -> Places:
+    """Return the best `SHORT` products of different families, as `best_places`.
+
+    Products without a family (-1) count as different; what families cannot fill, the best fill.
+
+    >>> scores, all_of_them = np.array([[4.0, 3, 2, 1]], np.float32), np.ones((1, 4), bool)
+    >>> varied_places(scores, all_of_them, np.array([0, 0, 0, 1]))[:, :3].tolist()
+    [[0, 3, 1]]
+    """
+    held = np.where(allowed & ~np.isnan(scores), scores, -np.inf)
+    lists = np.full((len(held), LENGTH), -1, np.int32)
+    if not held.shape[1]:
+        return lists
+    varied, every = held.copy(), np.arange(len(held))
+    for place in range(SHORT):
+        column = varied.argmax(axis=1)
+        some = varied[every, column] > -np.inf
+        column = np.where(some, column, held.argmax(axis=1))
+        found = held[every, column] > -np.inf
+        lists[found, place] = column[found]
+        taken = family[column]
+        varied[(family[None, :] == taken[:, None]) & (taken >= 0)[:, None]] = -np.inf
+        varied[every, column] = -np.inf
+        held[every, column] = -np.inf
+    return lists
+
+
 def lists_by(
     origin: Origin,
     scores: Callable[[Origin, int, int], Singles],
@@ -50,8 +77,12 @@ def lists_by(
     kind: str,
     exclusion: bool,
     chunk: int,
+    family: AnyArray | None = None,
 ) -> Places:
-    """Return the lists of one method for all customers of an origin, in bounded memory."""
+    """Return the lists of one method for all customers of an origin, in bounded memory.
+
+    ``family``: of each product, if no list may have two of one.
+    """
     parts = [np.zeros((0, LENGTH), np.int32)]
     for start in range(0, len(origin), chunk):
         stop = min(start + chunk, len(origin))
@@ -59,7 +90,10 @@ def lists_by(
         if kind != "any":
             bought = origin.table(origin.bought, start, stop)
             allowed &= bought if kind == "bought" else ~bought
-        parts.append(best_places(scores(origin, start, stop), allowed))
+        found = scores(origin, start, stop)
+        parts.append(
+            best_places(found, allowed) if family is None else varied_places(found, allowed, family)
+        )
     return np.concatenate(parts)
 
 
@@ -98,7 +132,7 @@ def worth_of(origin: Origin, lists: Places, targets: Targets, length: int) -> Wo
     """
     cut = lists[:, :length]
     hits = member(cut, targets.keys, origin.products)
-    before = np.isin(targets.keys, origin.bought)
+    before = is_member(origin.bought, targets.keys)
     found: dict[str, Floats] = {
         "hit": np.asarray(hits.any(axis=1), np.float64),
         "recall": _recall(hits, targets.count),

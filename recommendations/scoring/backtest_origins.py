@@ -21,6 +21,12 @@ from recommendations.scoring.shop import Lines, Shop
 LOOK_AHEAD = 90
 """Days after an origin in which a next basket counts."""
 
+LEAST_DAYS = 21
+"""Days of orders without which there is nothing to look back at."""
+
+SHORTEST, FEW = 7, 4
+"""At least so many days apart; with fewer days than this, spacing shrinks."""
+
 GROUPS = (("1", 1, 1), ("2-3", 2, 3), ("4-9", 4, 9), ("10+", 10, 1 << 60))
 """Groups of customers by their orders before the origin: name, from, to."""
 
@@ -85,14 +91,19 @@ class Origin:
 def origin_days(shop: Shop, *, count: int, spacing: int, least_history: int) -> list[int]:
     """Return up to ``count`` days, ascending, ``spacing`` apart; the last leaves that much ahead.
 
-    A day before which fewer than ``least_history`` days of orders are known is left out.
+    A day before which fewer than ``least_history`` days of orders are known is left out. Where so
+    long a past would leave fewer than `FEW` days, both numbers shrink, to a week at least.
     """
     if not len(shop.lines):
         return []
-    first = int(shop.lines.day.min()) + least_history
+    first = int(shop.lines.day.min())
     last = min(shop.as_of, int(shop.lines.day.max()))
-    days = [last - spacing * step for step in range(1, count + 1)]
-    return sorted(day for day in days if day >= first)
+    if last - first < LEAST_DAYS:
+        return []
+    least = min(least_history, (last - first) // 3)
+    apart = min(spacing, max(SHORTEST, (last - first - least) // FEW))
+    days = [last - apart * step for step in range(1, count + 1)]
+    return sorted(day for day in days if day >= first + least)
 
 
 def origin_of(shop: Shop, day: int, settings: RecoSettings, *, limit: int, seed: int) -> Origin:

@@ -7,7 +7,7 @@ back-test is what a run of that day would have offered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from recommendations.scoring.backtest_measures import LENGTH, SHORT, Places
 from recommendations.scoring.backtest_origins import Origin
 from recommendations.scoring.engine import recommend
 from recommendations.scoring.knowledge import Knowledge, learn
-from recommendations.scoring.settings import RecoSettings
+from recommendations.scoring.settings import FEATURES, RecoSettings
 
 SIGNALS, WEIGHTED = "signals", "weighted"
 
@@ -38,6 +38,12 @@ class Plan:
     fitted: bool = True
 
 
+def _only(**coefficients: float) -> dict[str, float]:
+    """Return coefficients of the chance where all others are 0."""
+    return {name: coefficients.get(name, 0.0) for name in FEATURES}
+
+
+_OPEN = {"nurture_any": True}
 _FREE = [{"repeat": 0, "explore": 0, "open": 3, "min_orders": 0}]
 _FIXED = [
     {"repeat": 1, "explore": 2, "open": 0, "min_orders": 0},
@@ -49,7 +55,7 @@ PLANS = (
     Plan("as_shipped", "Chance as shipped, free places", SIGNALS, {"slots": _FREE}, fitted=False),
     Plan(
         "signals_open", "Chance, products of own families for all", SIGNALS,
-        {"slots": _FREE, "scenario": {"nurture_any": True}},
+        {"slots": _FREE, "scenario": _OPEN},
     ),
     Plan(
         "fixed", "Chance, 2 places for repeats and 1 to explore", SIGNALS, {"slots": _FIXED},
@@ -57,6 +63,26 @@ PLANS = (
     Plan(
         "formula", "Own decayed counts and EASE, 2 + 1 places", SIGNALS,
         {"slots": _FIXED, "model": {"signal": "formula"}}, fitted=False,
+    ),
+    Plan(
+        "own", "Own decayed frequency, then what is popular now", SIGNALS,
+        {"slots": _FREE, "chance": _only(one=-6.0, bought=4.0, repeat=1.0, recent=0.05)},
+        fitted=False,
+    ),
+    Plan(
+        "ease", "EASE alone, bought before or not", SIGNALS,
+        {"slots": _FREE, "scenario": _OPEN, "chance": _only(one=-3.0, like=1.0, recent=1e-4)},
+        fitted=False,
+    ),
+    Plan(
+        "ease_new", "EASE alone, products never bought first", SIGNALS,
+        {"slots": _FREE, "scenario": _OPEN,
+         "chance": _only(one=-3.0, bought=-9.0, like=1.0, recent=1e-4)}, fitted=False,
+    ),
+    Plan(
+        "popular", "What is popular now", SIGNALS,
+        {"slots": _FREE, "scenario": _OPEN, "chance": _only(one=-6.0, recent=1.0, pop=1e-4)},
+        fitted=False,
     ),
     Plan("weighted", "Weighted score, free places", WEIGHTED, {"slots": _FREE}),
 )  # fmt: skip
@@ -152,21 +178,41 @@ class Trial:
 def best_plan(trials: Mapping[str, Sequence[Trial]], *, before: int, allowed: Sequence[str]) -> str:
     """Return the name of the plan with the best mean on baskets placed up to day ``before``.
 
-    Without any such basket it is the first of ``allowed``, which is in the order of preference.
+    A plan takes the place of one before it in ``allowed`` (the order of preference) only where it
+    is better by `NEAR` and by more than the standard error of the paired difference: on a handful
+    of baskets, chance would choose. Without any such basket it is the first.
     """
-    best, best_mean = allowed[0], -1.0
-    for name in allowed:
-        mean = mean_before(trials[name], before)
-        if mean is not None and mean > best_mean * (1.0 + NEAR):
-            best, best_mean = name, mean
+    best = allowed[0]
+    theirs = values_before(trials[best], before)
+    for name in allowed[1:]:
+        mine = values_before(trials[name], before)
+        if not len(mine):
+            continue
+        gain = mine - theirs
+        error = float(gain.std()) / max(1.0, float(np.sqrt(len(gain))))
+        if float(gain.mean()) > max(NEAR * float(theirs.mean()), error):
+            best, theirs = name, mine
     return best
 
 
-def mean_before(trials: Sequence[Trial], before: int) -> float | None:
-    """Return the mean over customers whose next basket was placed up to ``before``."""
+def values_before(trials: Sequence[Trial], before: int) -> Floats:
+    """Return NDCG of the customers whose next basket was placed up to ``before``."""
     values = [trial.ndcg[trial.next_day <= before] for trial in trials]
-    every: Floats = np.concatenate(values or [np.zeros(0)])
-    return float(every.mean()) if len(every) else None
+    return np.concatenate(values or [np.zeros(0)])
+
+
+def simplest(
+    base: RecoSettings, plan: Plan, chance: Mapping[str, float] | None, without: Collection[str]
+) -> dict[str, Any]:
+    """Return the values of a plan whose losing kinds of items are ordered by the simplest rule.
+
+    ``chance``: coefficients fitted without the features in ``without``; None where there is no fit,
+    then those of ``base`` are used without them. Only the plain order of signals can promise this.
+    """
+    values = {key: value for key, value in plan.values.items() if key in ("slots", "scenario")}
+    given = base.chance if chance is None else chance
+    kept = {name: 0.0 if name in without else given[name] for name in FEATURES}
+    return values | {"model": {"signal": "chance"}, "chance": kept}
 
 
 def placed_by(origin: Origin, places: Ints, before: int) -> Bools:

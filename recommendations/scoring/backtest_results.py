@@ -10,12 +10,12 @@ import numpy as np
 
 from recommendations.scoring import baselines
 from recommendations.scoring.arrays import Floats
-from recommendations.scoring.backtest import ANY_FAMILY, OURS, RIVALS, Found, Options
+from recommendations.scoring.backtest import ANY_FAMILY, OURS, RIVALS, RULED, Found, Options
 from recommendations.scoring.backtest_bootstrap import Resampler, joined
 from recommendations.scoring.backtest_measures import LENGTH, SHORT, Worth, variety, worth_of
 from recommendations.scoring.backtest_origins import GROUPS, group_of
 from recommendations.scoring.backtest_plans import PLANS
-from recommendations.scoring.backtest_slots import NEW, Judged, Slot
+from recommendations.scoring.backtest_slots import LOSING, NEW, Judged, Slot
 
 TARGETS = {"basket": "Next order", "later": "Next 90 days"}
 
@@ -65,6 +65,7 @@ def _origin(one: Judged) -> dict[str, Any]:
         "customers": len(one.origin),
         "plan": one.plan,
         "whole_90_days": one.origin.whole,
+        "without": list(one.without),
     }
 
 
@@ -90,6 +91,7 @@ def _table(
                 "rival": name in RIVALS,
                 "at3": _means(at3),
                 "at10": _means(worth[name, LENGTH]) if (name, LENGTH) in worth else None,
+                "ruled": _ruled(judged, name, target, exclusion=exclusion),
                 "variety": _variety(judged, name, exclusion=exclusion),
                 "groups": {
                     group: _means({key: at3[key][groups == place] for key in ("hit", "ndcg")})
@@ -124,6 +126,16 @@ def _joined(
         targets = one.origin.basket if target == "basket" else one.origin.later
         worths.append(worth_of(one.origin, lists, targets, length))
     return {key: joined([worth.values[key] for worth in worths]) for key in _SHARED}
+
+
+def _ruled(
+    judged: Sequence[Judged], name: str, target: str, *, exclusion: bool
+) -> dict[str, float | None] | None:
+    """Return what a rival's lists are worth under our rule of one product per family."""
+    if (name + RULED, exclusion) not in judged[0].lists:
+        return None
+    found = _joined(judged, name + RULED, target, SHORT, exclusion=exclusion)
+    return _means({key: found[key] for key in ("hit", "ndcg")})
 
 
 def _means(values: Mapping[str, Floats]) -> dict[str, float | None]:
@@ -187,6 +199,15 @@ def verdict_of(table: Mapping[str, Any]) -> dict[str, Any]:
             "reached": bool(difference and difference["mean"] >= 0),
             "sure": bool(difference and difference["low"] > 0),
         }
+        ruled = [row for row in rivals if row["ruled"]]
+        if ruled and ours:
+            same = max(ruled, key=lambda row: (row["ruled"][key], row["name"]))
+            verdict[key]["same_rule"] = {
+                "best": same["name"],
+                "best_label": same["label"],
+                "best_value": same["ruled"][key],
+                "reached": ours["at3"][key] >= same["ruled"][key],
+            }
     return verdict
 
 
@@ -194,7 +215,7 @@ def chosen_of(found: Found) -> dict[str, Any]:
     """Return what the next run believes."""
     return {
         "plan": found.plan.name,
-        "mode": found.plan.mode,
+        "mode": found.mode,
         "values": found.values,
         "gate": found.gate.to_json(),
         "falls_back": fallbacks_of(found.slots),
@@ -206,16 +227,16 @@ def fallbacks_of(slots: Sequence[Slot]) -> list[str]:
     sentences = []
     by_name = {slot.scenario: slot for slot in slots}
     repeats, cross, new = by_name["REBUY"], by_name["CROSS_SELL"], by_name[NEW]
-    if repeats.verdict == "below":
+    if repeats.verdict in LOSING:
         sentences.append(
-            "REBUY items were bought less often than those of the customer's own frequency "
+            "REBUY items were not bought more often than those of the customer's own frequency "
             f"({_shares(repeats)}): own frequency and what is popular now order them."
         )
-    if "below" in (cross.verdict, new.verdict):
-        worse = cross if cross.verdict == "below" else new
+    worse = cross if cross.verdict in LOSING else new
+    if worse.verdict in LOSING:
         what = "CROSS_SELL items" if worse is cross else "Items never bought before"
         sentences.append(
-            f"{what} were bought less often than what was popular in the last 30 days "
+            f"{what} were not bought more often than what was popular in the last 30 days "
             f"({_shares(worse)}): what is popular now orders them."
         )
     return sentences
@@ -257,6 +278,14 @@ def _compared(name: str, one: Mapping[str, Any], key: str) -> str:
         numbers = [f"{found[x]:+.4f}" for x in ("mean", "low", "high")]
         unit = ""
     judgement = "" if one["reached"] else " Our lists do not reach it."
+    same = one.get("same_rule")
+    if same and not one["reached"]:
+        value = f"{same['best_value']:.1%}" if key == "hit" else f"{same['best_value']:.4f}"
+        beside = "" if same["reached"] else " Our lists do not reach that either."
+        judgement += (
+            " With one product per family, as our lists have, the best simple rule is "
+            f"{same['best_label']} with {value}.{beside}"
+        )
     return (
         f"{name}: {ours}; the best simple rule, {one['best_label']}, has {best} (difference "
         f"{numbers[0]}{unit}, 95 % interval {numbers[1]} to {numbers[2]}).{judgement}"
@@ -272,7 +301,9 @@ def _slot_words(slot: Mapping[str, Any]) -> list[str]:
     rival = "own frequency" if slot["scenario"] == "REBUY" else "popularity of 30 days"
     judged = {
         "beats": "they beat it",
-        "not below": "no clear difference",
+        "above": "they are above it, not by more than chance may do",
+        "same": "no difference",
+        "not above": "they do not beat it",
         "below": "they are below it",
         "too few": "too few to tell",
     }[slot["verdict"]]

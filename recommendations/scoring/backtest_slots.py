@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.scoring.arrays import Bools, Ints
+from recommendations.scoring.arrays import Bools, Floats, Ints
 from recommendations.scoring.backtest_bootstrap import Resampler, joined
 from recommendations.scoring.backtest_measures import SHORT, Places, member
 from recommendations.scoring.backtest_origins import Origin
@@ -35,15 +35,17 @@ _ONLY_POPULAR = ("pop", "pop_bought", "like")
 class Judged:
     """What everybody would have offered at one origin.
 
-    ``lists``: by method and whether recent purchases are excluded; ``ours`` with the scenarios,
-    ``longer``: ours for ten places. ``plan``, ``values``: how ours were made.
+    ``lists``: by method and whether recent purchases are excluded; ``ours`` are ours with the
+    scenarios before any kind of items fell back, ``longer`` ours for ten places. ``plan``,
+    ``values``, ``without``: how ours were made, and which features had fallen away by then.
     """
 
     origin: Origin
     plan: str
     values: dict[str, Any]
+    ours: OwnLists
+    without: tuple[str, ...] = ()
     lists: dict[tuple[str, bool], Places] = field(default_factory=dict)
-    ours: dict[bool, OwnLists] = field(default_factory=dict)
     longer: dict[bool, Places] = field(default_factory=dict)
 
 
@@ -52,7 +54,8 @@ class Slot:
     """The items of one scenario. Shares are bought in the next basket per item.
 
     ``difference``: ours minus the rival's, with its 95 % interval; None without items. ``verdict``:
-    "beats" (interval above 0), "not below", "below" (interval below 0), "too few" or "none".
+    "beats" (interval above 0), "above" (mean above 0), "same", "not above" (mean below 0), "below"
+    (interval below 0), "too few" or "none".
     """
 
     scenario: str
@@ -68,30 +71,39 @@ class Slot:
         return asdict(self)
 
 
-def slots_of(judged: Sequence[Judged], *, draws: int, seed: int) -> list[Slot]:
-    """Return one row per scenario, and one for all products never bought before."""
-    sampler = Resampler(np.concatenate([one.origin.rows for one in judged]), draws=draws, seed=seed)
-    rows = []
+def slots_of(
+    judged: Sequence[Judged], *, draws: int, seed: int, before: int | None = None
+) -> list[Slot]:
+    """Return one row per scenario, and one for all products never bought before.
+
+    ``before``: only next baskets placed up to that day.
+    """
+    known = [one.origin.next_day <= (before or 1 << 60) for one in judged]
+    rows = [one.origin.rows[use] for one, use in zip(judged, known, strict=True)]
+    sampler = Resampler(np.concatenate(rows or [np.zeros(0, np.int64)]), draws=draws, seed=seed)
+    slots = []
     for name in (*SCENARIOS, NEW):
         codes = [SCENARIOS.index(x) for x in (EXPLORE_SCENARIOS if name == NEW else (name,))]
-        new = name == NEW or name in EXPLORE_SCENARIOS
-        rows.append(_slot(judged, sampler, name, codes, NEW_RIVAL if new else OWN_RIVAL))
-    return rows
+        rival = NEW_RIVAL if name == NEW or name in EXPLORE_SCENARIOS else OWN_RIVAL
+        parts = [
+            tuple(column[use] for column in _counts(one, codes, rival))
+            for one, use in zip(judged, known, strict=True)
+        ]
+        slots.append(_slot(parts, sampler, name, rival))
+    return slots
 
 
-def _slot(
-    judged: Sequence[Judged], sampler: Resampler, name: str, codes: list[int], rival: str
-) -> Slot:
-    counts, ours, theirs = [], [], []
-    for one in judged:
-        lists = one.ours[True]
-        chosen = np.isin(lists.scenario[:, :SHORT], codes)
-        places = np.where(chosen, lists.products[:, :SHORT], -1)
-        count = chosen.sum(axis=1)
-        counts.append(count.astype(np.float64))
-        ours.append(_bought(one.origin, places, np.full(len(count), SHORT)))
-        theirs.append(_bought(one.origin, one.lists[rival, True], count))
-    items, found, others = joined(counts), joined(ours), joined(theirs)
+def _counts(one: Judged, codes: list[int], rival: str) -> tuple[Floats, Floats, Floats]:
+    """Return by customer the items of these scenarios, those bought, and the rival's bought."""
+    chosen = np.isin(one.ours.scenario[:, :SHORT], codes)
+    places = np.where(chosen, one.ours.products[:, :SHORT], -1)
+    count = chosen.sum(axis=1)
+    ours = _bought(one.origin, places, np.full(len(count), SHORT))
+    return count.astype(np.float64), ours, _bought(one.origin, one.lists[rival, True], count)
+
+
+def _slot(parts: Sequence[tuple[Floats, ...]], sampler: Resampler, name: str, rival: str) -> Slot:
+    items, found, others = (joined([part[at] for part in parts]) for at in range(3))
     total = int(items.sum())
     if not total:
         return Slot(name, rival, 0, None, None, None, "none")
@@ -119,19 +131,25 @@ def _verdict(items: int, difference: dict[str, float] | None) -> str:
         return "too few"
     if difference["low"] > 0:
         return "beats"
-    return "below" if difference["high"] < 0 else "not below"
+    if difference["high"] < 0:
+        return "below"
+    mean = difference["mean"]
+    return "above" if mean > 0 else "not above" if mean < 0 else "same"
+
+
+LOSING = ("below", "not above")
 
 
 def unreliable(slots: Sequence[Slot]) -> tuple[str, ...]:
     """Return which features the chance must do without, because items of a kind lose.
 
-    Where repeats lose to own frequency, only that (and what is popular now) may order them; where
-    new products lose to what is popular now, nothing else may order those.
+    Where repeats do not reach own frequency, only that (and what is popular now) may order them;
+    where new products do not reach what is popular now, nothing else may order those.
     """
     verdicts = {slot.scenario: slot.verdict for slot in slots}
     without: set[str] = set()
-    if verdicts.get("REBUY") == "below":
+    if verdicts.get("REBUY") in LOSING:
         without |= set(_ONLY_OWN)
-    if "below" in (verdicts.get("CROSS_SELL"), verdicts.get(NEW)):
+    if any(verdicts.get(name) in LOSING for name in ("CROSS_SELL", NEW)):
         without |= set(_ONLY_POPULAR)
     return tuple(sorted(without))

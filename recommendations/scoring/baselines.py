@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import scipy
@@ -19,6 +20,7 @@ import scipy
 from recommendations.scoring.arrays import Floats, Singles
 from recommendations.scoring.backtest_origins import Origin, random_scores
 from recommendations.scoring.catalogue import buyers_since
+from recommendations.scoring.ease import Similarity, ease_matrix
 
 FILL = 0.05
 """Weight of popularity that fills up own counts: it only decides among products never bought."""
@@ -99,8 +101,17 @@ def _ease(origin: Origin, start: int, stop: int) -> Singles:
     binary = purchases(origin, np.ones(len(origin.known.history), np.float32))
     known = binary[origin.rows[start:stop]][:, similarity.products]
     table = (_fill(origin) * np.float32(1e-6)) * np.ones((stop - start, 1), np.float32)
-    table[:, similarity.products] += np.asarray(known @ similarity.matrix, np.float32)
+    matrix = _matrix(similarity, origin.known.settings.model.ease_lambda)
+    table[:, similarity.products] += np.asarray(known @ matrix, np.float32)
     return table
+
+
+@lru_cache(maxsize=1)
+def _matrix(similarity: Similarity, ridge: float) -> Singles:
+    """Return EASE's matrix also where our own lists use another one, as in a small shop."""
+    if similarity.name == "ease":
+        return similarity.matrix
+    return ease_matrix(similarity.together.astype(np.float64), ridge)
 
 
 def _random(origin: Origin, start: int, stop: int) -> Singles:

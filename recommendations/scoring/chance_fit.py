@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommendations.scoring.arrays import Bools, Floats, Ints, is_member
+from recommendations.scoring.arrays import Bools, Floats, Ints, Singles, is_member
 from recommendations.scoring.backtest_measures import best_places
 from recommendations.scoring.backtest_origins import Origin
 from recommendations.scoring.baselines import purchases
@@ -24,6 +24,9 @@ PULL = 30.0
 NEW_PRODUCTS = 60
 """So many never bought products per customer are looked at: the most likely ones."""
 
+MOST_CUSTOMERS = 3000
+"""Of one origin; more make the fit slower and not better."""
+
 LEAST_POSITIVES = 50
 """Below so many later purchases among the candidates nothing is fitted."""
 
@@ -33,19 +36,21 @@ class Examples:
     """Features and labels of candidates of one origin. ``place``: of the customer."""
 
     place: Ints
-    features: Floats
+    features: Singles
     label: Bools
 
 
 def examples_of(origin: Origin, *, exclusion: bool = True, chunk: int) -> Examples:
-    """Return the candidates of all customers of an origin with what became of them."""
+    """Return candidates of (some) customers of an origin with what became of them."""
+    rows = len(origin)
+    step = max(1, -(-rows // MOST_CUSTOMERS))
     parts = [
-        _examples(origin, start, min(start + chunk, len(origin)), exclusion=exclusion)
-        for start in range(0, len(origin), chunk)
+        _examples(origin, start, min(start + chunk, rows), step, exclusion=exclusion)
+        for start in range(0, rows, chunk)
     ]
     if not parts:
         nothing = np.zeros(0, np.int64)
-        return Examples(nothing, np.zeros((0, len(FEATURES))), nothing.astype(bool))
+        return Examples(nothing, np.zeros((0, len(FEATURES)), np.float32), nothing.astype(bool))
     return Examples(
         np.concatenate([part.place for part in parts]),
         np.concatenate([part.features for part in parts]),
@@ -53,9 +58,10 @@ def examples_of(origin: Origin, *, exclusion: bool = True, chunk: int) -> Exampl
     )
 
 
-def _examples(origin: Origin, start: int, stop: int, *, exclusion: bool) -> Examples:
+def _examples(origin: Origin, start: int, stop: int, step: int, *, exclusion: bool) -> Examples:
     known = origin.known
     allowed = origin.allowed(start, stop, exclusion=exclusion)
+    allowed[(np.arange(start, stop) % step) != 0] = False
     bought = origin.table(origin.bought, start, stop)
     said = _said(origin, start, stop)
     column = _columns_of_products(origin)
@@ -72,7 +78,7 @@ def _examples(origin: Origin, start: int, stop: int, *, exclusion: bool) -> Exam
     keys = place * origin.products + product
     return Examples(
         place=place.astype(np.int64),
-        features=features_of(origin, place, product, said[who, product]),
+        features=features_of(origin, place, product, said[who, product]).astype(np.float32),
         label=is_member(origin.basket.keys, keys),
     )
 
@@ -139,13 +145,16 @@ def fitted(
     ``given``: the coefficients towards which the fit is pulled. ``without``: features that must not
     count; their coefficients are 0.
     """
-    features = np.concatenate([part.features[use] for part, use in parts] or [np.zeros((0, 1))])
+    features = np.concatenate(
+        [part.features[use] for part, use in parts] or [np.zeros((0, len(FEATURES)), np.float32)]
+    )
     label = np.concatenate([part.label[use] for part, use in parts] or [np.zeros(0, bool)])
     if label.sum() < LEAST_POSITIVES or label.all():
         return None
     names = [name for name in FEATURES if name not in without]
     target = np.array([given[name] for name in names])
-    used = features[:, [FEATURES.index(name) for name in names]]
+    used = features[:, [FEATURES.index(name) for name in names]].astype(np.float64)
+    del features
     found = _newton(used, label.astype(np.float64), target, pull)
     values = dict(zip(names, np.round(found, 4).tolist(), strict=True))
     return {name: values.get(name, 0.0) for name in FEATURES}
