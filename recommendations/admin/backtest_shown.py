@@ -12,7 +12,9 @@ from recommendations.models import BacktestRun
 
 _VERDICTS = {
     "beats": ("beats it", "crm-tag-good"),
-    "not below": ("no clear difference", ""),
+    "above": ("above it, perhaps by chance", ""),
+    "same": ("no difference", ""),
+    "not above": ("does not beat it", "crm-tag-bad"),
     "below": ("below it", "crm-tag-bad"),
     "too few": ("too few items", ""),
     "none": ("no items", ""),
@@ -181,6 +183,7 @@ def _method(row: Mapping[str, Any]) -> MethodRow:
             _share(variety["coverage"]),
             _number(variety["gini"]),
             _share(at3["full"]),
+            _number((row.get("ruled") or {}).get("ndcg")),
         ),
         difference=_interval(difference),
         tone=_difference_tone(difference),

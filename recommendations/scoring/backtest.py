@@ -36,8 +36,8 @@ from recommendations.scoring.backtest_slots import (
     OWN_RIVAL,
     Judged,
     Slot,
+    losing,
     slots_of,
-    unreliable,
 )
 from recommendations.scoring.baselines_fitted import Peer, Scores, neighbours_of
 from recommendations.scoring.settings import RecoSettings
@@ -46,8 +46,11 @@ from recommendations.scoring.shop import Shop
 Tell = Callable[[int, int, str], None]
 
 OURS, ANY_FAMILY = "ours", "any_family"
-RIVALS = ("popular_30", "own_decayed", "ease", "als")
-"""The baselines that our lists are asked to reach; the others are shown."""
+GATE_RIVALS = ("popular_30", "own_filled", "own_decayed", "ease", "als")
+"""The baselines that the gate of the weighted score knows, so that they are tried at every day."""
+
+RIVALS = (*GATE_RIVALS, "popular", "own_counts", "ease_new", "tifu")
+"""The baselines that our lists are asked to reach: all but the random one."""
 
 RULED = ":one_per_family"
 """Ends the name of a rival whose lists obey the rule of one product per family, as ours do."""
@@ -84,8 +87,8 @@ class Options:
 class Found:
     """What a back-test found, before it is written down.
 
-    ``plan``, ``values``, ``mode``: for the present, chosen from all origins; ``without``: features
-    that fell away because a kind of items loses. ``gate``: of that choice.
+    ``plan``, ``values``, ``mode``: for the present, chosen from all origins; ``plainly``:
+    kinds of items that fell back to the simplest rule. ``gate``: of that choice.
     """
 
     judged: list[Judged]
@@ -93,7 +96,7 @@ class Found:
     plan: Plan
     values: dict[str, Any]
     mode: str
-    without: tuple[str, ...]
+    plainly: tuple[str, ...]
     gate: Gate
     peer: Peer
     slots: list[Slot]
@@ -146,18 +149,18 @@ class _Backtest:
     def _found(self, judged: list[Judged]) -> Found:
         options, present = self.options, self.shop.as_of
         plan, gate = self._choice(present)
-        slots = slots_of(judged, draws=options.draws, seed=options.seed)
-        without = unreliable(slots)
-        values, mode = self._made(plan, present, without)
-        return Found(judged, self.trials, plan, values, mode, without, gate, self.peer, slots)
+        slots = slots_of(judged, plan.name, draws=options.draws, seed=options.seed)
+        plainly = losing(slots)
+        values, mode = self._made(plan, present, plainly)
+        return Found(judged, self.trials, plan, values, mode, plainly, gate, self.peer, slots)
 
     def _made(
-        self, plan: Plan, before: int, without: tuple[str, ...], *, exclusion: bool = True
+        self, plan: Plan, before: int, plainly: tuple[str, ...], *, exclusion: bool = True
     ) -> tuple[dict[str, Any], str]:
         """Return the values and the mode of a plan, as known at a day."""
-        chance = self._fit(before, exclusion=exclusion, without=without)
-        if without:
-            return simplest(self.settings, plan, chance, without), SIGNALS
+        chance = self._fit(before, exclusion=exclusion, plainly=plainly)
+        if plainly:
+            return simplest(self.settings, plan, chance, plainly), SIGNALS
         return settings_for(self.settings, plan, chance)[1], plan.mode
 
     def _judge(self, origin: Origin, *, full: bool) -> None:
@@ -165,10 +168,12 @@ class _Backtest:
         plan, _ = self._choice(origin.day)
         tried = self._tried(origin)
         # What loses falls back as it would have that day: by baskets that were placed by then.
-        slots = slots_of(self.past, draws=TRIED_DRAWS, seed=self.options.seed, before=origin.day)
-        without = unreliable(slots) if self.past else ()
-        values, _ = self._made(plan, origin.day, without)
-        judged = Judged(origin, plan.name, values, tried[plan.name], without)
+        slots = slots_of(
+            self.past, plan.name, draws=TRIED_DRAWS, seed=self.options.seed, before=origin.day
+        )
+        plainly = losing(slots) if self.past else ()
+        values, _ = self._made(plan, origin.day, plainly)
+        judged = Judged(origin, plan.name, values, tried, plainly)
         methods = dict(self._methods(origin, full=full))
         for exclusion in (True, False) if full else (True,):
             if full:
@@ -200,22 +205,24 @@ class _Backtest:
     def _ours(self, judged: Judged, plan: Plan, *, exclusion: bool) -> None:
         """Add our lists of three and of ten, and those without the rule on families."""
         origin = judged.origin
-        values, mode = self._made(plan, origin.day, judged.without, exclusion=exclusion)
+        values, mode = self._made(plan, origin.day, judged.plainly, exclusion=exclusion)
         settings = RecoSettings.from_json(merged(self.settings.to_json(), values))
 
         def lists(changed: RecoSettings, length: int = SHORT) -> Places:
             found = own_lists(origin, changed, mode=mode, length=length, exclusion=exclusion)
             return found.products
 
-        same = exclusion and not judged.without
-        judged.lists[OURS, exclusion] = judged.ours.products if same else lists(settings)
+        same = exclusion and not judged.plainly
+        judged.lists[OURS, exclusion] = (
+            judged.tried[plan.name].products if same else lists(settings)
+        )
         judged.longer[exclusion] = lists(settings, LENGTH)
         judged.lists[ANY_FAMILY, exclusion] = lists(replace(settings, one_per_family=False))
 
     def _methods(self, origin: Origin, *, full: bool) -> Iterator[tuple[str, tuple[str, Scores]]]:
         """Yield the baselines: name, kind and scores; only what choosing needs if not ``full``."""
         for one in (*baselines.SIMPLE, *baselines.HELPERS):
-            if full or one.name in (*RIVALS, OWN_RIVAL, NEW_RIVAL):
+            if full or one.name in (*GATE_RIVALS, OWN_RIVAL, NEW_RIVAL):
                 yield one.name, (one.kind, one.scores)
         if full:
             yield "tifu", ("any", neighbours_of(origin))
@@ -228,7 +235,7 @@ class _Backtest:
         origin = judged.origin
         for name, lists in tried.items():
             self.trials[name].append(_trial(origin, lists.products))
-        for name in RIVALS:
+        for name in GATE_RIVALS:
             if (name, True) in judged.lists:
                 trial = _trial(origin, judged.lists[name, True])
                 self.rivals.setdefault(name, []).append(trial)
@@ -238,16 +245,16 @@ class _Backtest:
         self.past.append(judged)
 
     def _fit(
-        self, before: int, *, exclusion: bool = True, without: tuple[str, ...] = ()
+        self, before: int, *, exclusion: bool = True, plainly: tuple[str, ...] = ()
     ) -> dict[str, float] | None:
         """Return coefficients fitted to the next baskets placed up to ``before``."""
-        key = (before, exclusion, without)
+        key = (before, exclusion, plainly)
         if key not in self.fits:
             parts: list[tuple[chance_fit.Examples, Bools]] = [
                 (part, placed_by(origin, part.place, before))
                 for origin, part in self.examples[exclusion]
             ]
-            self.fits[key] = chance_fit.fitted(parts, self.settings.chance, without=without)
+            self.fits[key] = chance_fit.fitted(parts, self.settings.chance, plainly=plainly)
         return self.fits[key]
 
     def _choice(self, before: int) -> tuple[Plan, Gate]:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from recommendations.scoring.arrays import Bools, Floats, Ints
 from recommendations.scoring.backtest_measures import LENGTH, SHORT, Places
 from recommendations.scoring.backtest_origins import Origin
+from recommendations.scoring.chance_fit import plainly_ordered
 from recommendations.scoring.engine import recommend
 from recommendations.scoring.knowledge import Knowledge, learn
 from recommendations.scoring.settings import FEATURES, RecoSettings
@@ -25,6 +26,10 @@ SIGNALS, WEIGHTED = "signals", "weighted"
 
 NEAR = 0.005
 """Relative difference in NDCG below which two plans count as equal: the simpler one stays."""
+
+
+LEAST_TRIALS = 30
+"""Later baskets below which plans are not compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,16 +185,16 @@ def best_plan(trials: Mapping[str, Sequence[Trial]], *, before: int, allowed: Se
 
     A plan takes the place of one before it in ``allowed`` (the order of preference) only where it
     is better by `NEAR` and by more than the standard error of the paired difference: on a handful
-    of baskets, chance would choose. Without any such basket it is the first.
+    of baskets, chance would choose. With fewer than `LEAST_TRIALS` it is the first.
     """
     best = allowed[0]
     theirs = values_before(trials[best], before)
+    if len(theirs) < LEAST_TRIALS:
+        return best
     for name in allowed[1:]:
         mine = values_before(trials[name], before)
-        if not len(mine):
-            continue
         gain = mine - theirs
-        error = float(gain.std()) / max(1.0, float(np.sqrt(len(gain))))
+        error = float(gain.std() / np.sqrt(len(gain)))
         if float(gain.mean()) > max(NEAR * float(theirs.mean()), error):
             best, theirs = name, mine
     return best
@@ -202,16 +207,15 @@ def values_before(trials: Sequence[Trial], before: int) -> Floats:
 
 
 def simplest(
-    base: RecoSettings, plan: Plan, chance: Mapping[str, float] | None, without: Collection[str]
+    base: RecoSettings, plan: Plan, chance: Mapping[str, float] | None, plainly: Collection[str]
 ) -> dict[str, Any]:
     """Return the values of a plan whose losing kinds of items are ordered by the simplest rule.
 
-    ``chance``: coefficients fitted without the features in ``without``; None where there is no fit,
-    then those of ``base`` are used without them. Only the plain order of signals can promise this.
+    ``chance``: coefficients fitted under that condition; None where there is no fit, then they are
+    made of those of ``base``. Only the plain order of signals can promise such an order.
     """
     values = {key: value for key, value in plan.values.items() if key in ("slots", "scenario")}
-    given = base.chance if chance is None else chance
-    kept = {name: 0.0 if name in without else given[name] for name in FEATURES}
+    kept = plainly_ordered(base.chance if chance is None else chance, plainly)
     return values | {"model": {"signal": "chance"}, "chance": kept}
 
 

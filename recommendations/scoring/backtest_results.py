@@ -65,7 +65,7 @@ def _origin(one: Judged) -> dict[str, Any]:
         "customers": len(one.origin),
         "plan": one.plan,
         "whole_90_days": one.origin.whole,
-        "without": list(one.without),
+        "fell_back": list(one.plainly),
     }
 
 

@@ -18,6 +18,7 @@ from recommendations.scoring.backtest_bootstrap import Resampler, joined
 from recommendations.scoring.backtest_measures import SHORT, Places, member
 from recommendations.scoring.backtest_origins import Origin
 from recommendations.scoring.backtest_plans import OwnLists
+from recommendations.scoring.chance_fit import NEWS, REPEATS
 from recommendations.scoring.settings import EXPLORE_SCENARIOS, SCENARIOS
 
 NEW = "EXPLORE"
@@ -27,24 +28,24 @@ OWN_RIVAL, NEW_RIVAL = "own_bought", "popular_new"
 
 LEAST_ITEMS = 50
 
-_ONLY_OWN = ("times", "age", "pop", "pop_bought", "like")
-_ONLY_POPULAR = ("pop", "pop_bought", "like")
+SURE_ITEMS = 1000
+"""With fewer items a mean below the rival's is taken for chance."""
 
 
 @dataclass(slots=True, eq=False)
 class Judged:
     """What everybody would have offered at one origin.
 
-    ``lists``: by method and whether recent purchases are excluded; ``ours`` are ours with the
-    scenarios before any kind of items fell back, ``longer`` ours for ten places. ``plan``,
-    ``values``, ``without``: how ours were made, and which features had fallen away by then.
+    ``lists``: by method and whether recent purchases are excluded; ``longer``: ours for ten places.
+    ``plan``, ``values``, ``plainly``: how ours were made, and which kinds of items had fallen back.
+    ``tried``: lists of every plan with the scenarios, before any kind fell back.
     """
 
     origin: Origin
     plan: str
     values: dict[str, Any]
-    ours: OwnLists
-    without: tuple[str, ...] = ()
+    tried: dict[str, OwnLists]
+    plainly: tuple[str, ...] = ()
     lists: dict[tuple[str, bool], Places] = field(default_factory=dict)
     longer: dict[bool, Places] = field(default_factory=dict)
 
@@ -72,9 +73,9 @@ class Slot:
 
 
 def slots_of(
-    judged: Sequence[Judged], *, draws: int, seed: int, before: int | None = None
+    judged: Sequence[Judged], plan: str, *, draws: int, seed: int, before: int | None = None
 ) -> list[Slot]:
-    """Return one row per scenario, and one for all products never bought before.
+    """Return one row per scenario of a plan, and one for all products never bought before.
 
     ``before``: only next baskets placed up to that day.
     """
@@ -86,17 +87,18 @@ def slots_of(
         codes = [SCENARIOS.index(x) for x in (EXPLORE_SCENARIOS if name == NEW else (name,))]
         rival = NEW_RIVAL if name == NEW or name in EXPLORE_SCENARIOS else OWN_RIVAL
         parts = [
-            tuple(column[use] for column in _counts(one, codes, rival))
+            tuple(column[use] for column in _counts(one, plan, codes, rival))
             for one, use in zip(judged, known, strict=True)
         ]
         slots.append(_slot(parts, sampler, name, rival))
     return slots
 
 
-def _counts(one: Judged, codes: list[int], rival: str) -> tuple[Floats, Floats, Floats]:
+def _counts(one: Judged, plan: str, codes: list[int], rival: str) -> tuple[Floats, Floats, Floats]:
     """Return by customer the items of these scenarios, those bought, and the rival's bought."""
-    chosen = np.isin(one.ours.scenario[:, :SHORT], codes)
-    places = np.where(chosen, one.ours.products[:, :SHORT], -1)
+    lists = one.tried[plan]
+    chosen = np.isin(lists.scenario[:, :SHORT], codes)
+    places = np.where(chosen, lists.products[:, :SHORT], -1)
     count = chosen.sum(axis=1)
     ours = _bought(one.origin, places, np.full(len(count), SHORT))
     return count.astype(np.float64), ours, _bought(one.origin, one.lists[rival, True], count)
@@ -134,22 +136,18 @@ def _verdict(items: int, difference: dict[str, float] | None) -> str:
     if difference["high"] < 0:
         return "below"
     mean = difference["mean"]
-    return "above" if mean > 0 else "not above" if mean < 0 else "same"
+    if mean < 0:
+        return "not above" if items >= SURE_ITEMS else "too few"
+    return "above" if mean > 0 else "same"
 
 
 LOSING = ("below", "not above")
 
 
-def unreliable(slots: Sequence[Slot]) -> tuple[str, ...]:
-    """Return which features the chance must do without, because items of a kind lose.
-
-    Where repeats do not reach own frequency, only that (and what is popular now) may order them;
-    where new products do not reach what is popular now, nothing else may order those.
-    """
+def losing(slots: Sequence[Slot]) -> tuple[str, ...]:
+    """Return which kinds of items fall back to the simplest rule, because they do not reach it."""
     verdicts = {slot.scenario: slot.verdict for slot in slots}
-    without: set[str] = set()
-    if verdicts.get("REBUY") in LOSING:
-        without |= set(_ONLY_OWN)
-    if any(verdicts.get(name) in LOSING for name in ("CROSS_SELL", NEW)):
-        without |= set(_ONLY_POPULAR)
-    return tuple(sorted(without))
+    kinds = {REPEATS: ("REBUY",), NEWS: ("CROSS_SELL", NEW)}
+    return tuple(
+        kind for kind, names in kinds.items() if any(verdicts[name] in LOSING for name in names)
+    )

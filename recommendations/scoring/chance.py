@@ -1,13 +1,15 @@
 """How likely a customer is to buy a product next, on one scale for repeats and for new products.
 
-A logistic model of eleven features that every shop has; with ``b`` = 1 where the customer bought
+A logistic model of thirteen features that every shop has; with ``b`` = 1 where the customer bought
 the product before, else 0:
 
 * ``one`` 1; ``bought`` b; ``repeat`` b ln(1 + sum over own order days with it of decay ^ order days
   since); ``times`` b ln(1 + own order days with it); ``age`` b ln(1 + days since the last of them);
 * ``pop`` ln(1 + buyers ever); ``pop_bought`` b pop; ``recent`` ln(1 + buyers of the last 30 days);
 * ``like`` ln(1 + 20 max(0, what the products bought say, by EASE));
-* ``orders_bought`` b ln(own order days); ``size_bought`` b ln(products per own order day).
+* ``orders_bought`` b ln(own order days); ``size_bought`` b ln(products per own order day);
+* ``recent_bought`` b recent and ``like_bought`` b like: 0 as shipped. A back-test sets them where
+  repeats are ordered by own frequency alone.
 
 The default coefficients were fitted on one real shop's baskets before the last days and hold over
 parts of it; a back-test fits a shop's own, pulled towards these. See docs/adr/0050.
@@ -67,7 +69,8 @@ def of_bought(known: Knowledge, block: Block, base: Floats, said: Floats) -> Flo
         + coef["times"] * np.log1p(history.count[block.pair])
         + coef["age"] * np.log1p(np.maximum(block.days, 0))
         + coef["pop_bought"] * np.log1p(known.catalogue.buyers[block.product])
-        + coef["like"] * np.log1p(LIKE_SCALE * np.maximum(said, 0.0))
+        + coef["recent_bought"] * np.log1p(known.catalogue.latest_buyers[block.product])
+        + (coef["like"] + coef["like_bought"]) * np.log1p(LIKE_SCALE * np.maximum(said, 0.0))
         + (coef["orders_bought"] * np.log(visits) + coef["size_bought"] * np.log(size))[block.who],
         np.float64,
     )

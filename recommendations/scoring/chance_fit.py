@@ -129,21 +129,63 @@ def features_of(origin: Origin, place: Ints, product: Ints, said: Floats) -> Flo
         "like": _like(said),
         "orders_bought": b * np.log(visits),
         "size_bought": b * np.log(np.maximum(products[rows], 1.0) / visits),
+        "recent_bought": b * shelf["recent"][product],
+        "like_bought": b * _like(said),
     }
     return np.stack([columns[name] for name in FEATURES], axis=1)
+
+
+REPEATS, NEWS = "repeats", "new"
+"""Kinds of items that can fall back to the simplest rule."""
+
+TIES = 0.98
+"""Where own frequency orders repeats, what is popular now is kept by so much less: for ties."""
+
+AHEAD = 6.0
+"""Log odds that then put repeats ahead of products never bought."""
+
+_ONLY_NEW = ("pop", "like")
+
+
+def names_of(plainly: Collection[str]) -> list[str]:
+    """Return the features that a fit may use.
+
+    Where `NEWS` are ordered by what is popular now, "pop" and "like" count for repeats only.
+    """
+    if NEWS in plainly:
+        return [name for name in FEATURES if name not in (*_ONLY_NEW, "recent_bought")]
+    return [name for name in FEATURES if name not in ("recent_bought", "like_bought")]
+
+
+def plainly_ordered(coef: Mapping[str, float], plainly: Collection[str]) -> dict[str, float]:
+    """Return coefficients under which the kinds in ``plainly`` are ordered by the simplest rule.
+
+    `NEWS`: products never bought by what is popular now, repeats as before. `REPEATS`: repeats by
+    own decayed frequency and ahead of all else, what is new as before.
+    """
+    found = {name: float(coef[name]) for name in FEATURES}
+    if NEWS in plainly:
+        for name in _ONLY_NEW:
+            found[f"{name}_bought"] += found[name]
+            found[name] = 0.0
+    if REPEATS in plainly:
+        found |= dict.fromkeys(("times", "age", "orders_bought", "size_bought"), 0.0)
+        found |= {"bought": AHEAD, "repeat": 1.0, "recent_bought": -TIES * found["recent"]}
+        found |= {f"{name}_bought": -found[name] for name in _ONLY_NEW}
+    return {name: round(value, 6) + 0.0 for name, value in found.items()}
 
 
 def fitted(
     parts: Sequence[tuple[Examples, Bools]],
     given: Mapping[str, float],
     *,
-    without: Collection[str] = (),
+    plainly: Collection[str] = (),
     pull: float = PULL,
 ) -> dict[str, float] | None:
     """Return coefficients for examples and which of each to use; None where too few were bought.
 
-    ``given``: the coefficients towards which the fit is pulled. ``without``: features that must not
-    count; their coefficients are 0.
+    ``given``: the coefficients towards which the fit is pulled. ``plainly``: kinds of items that
+    the simplest rule orders.
     """
     features = np.concatenate(
         [part.features[use] for part, use in parts] or [np.zeros((0, len(FEATURES)), np.float32)]
@@ -151,7 +193,7 @@ def fitted(
     label = np.concatenate([part.label[use] for part, use in parts] or [np.zeros(0, bool)])
     if label.sum() < LEAST_POSITIVES or label.all():
         return None
-    names = [name for name in FEATURES if name not in without]
+    names = names_of(plainly)
     target = np.array([given[name] for name in names])
     used = features[:, [FEATURES.index(name) for name in names]].astype(np.float64)
     del features

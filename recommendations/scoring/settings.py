@@ -137,7 +137,7 @@ def _plans() -> tuple[Slots, ...]:
 
 FEATURES = (
     "one", "bought", "repeat", "times", "age", "pop", "pop_bought", "recent", "like",
-    "orders_bought", "size_bought",
+    "orders_bought", "size_bought", "recent_bought", "like_bought",
 )  # fmt: skip
 """What the chance of a purchase is computed from; see `chance.py`."""
 
@@ -146,7 +146,7 @@ def _chance() -> dict[str, float]:
     return {
         "one": -3.3, "bought": -0.14, "repeat": 1.8, "times": 0.37, "age": -0.1, "pop": -0.59,
         "pop_bought": 0.34, "recent": 0.56, "like": 0.9, "orders_bought": -0.61,
-        "size_bought": -0.33,
+        "size_bought": -0.33, "recent_bought": 0.0, "like_bought": 0.0,
     }  # fmt: skip
 
 

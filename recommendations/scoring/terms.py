@@ -5,7 +5,7 @@ whose demand is the mean of what the shop offers. So ``start`` is that product's
 addends together are those of the candidate (`chance.py` names the features):
 
 * ``repeat``: all that counts only because the product was bought before: ``bought``, ``repeat``,
-  ``times``, ``pop_bought``, ``orders_bought``, ``size_bought``; 0 for new products;
+  ``times`` and all that end in ``_bought``; 0 for new products;
 * ``age``: the time since it was bought last;
 * ``popularity``: ``pop`` and ``recent``, less their mean over the products offered;
 * ``bought_together``: ``like``, what the products bought say.
@@ -61,6 +61,8 @@ def _of_again(known: Knowledge, block: Block, found: Candidates) -> tuple[Floats
         + coef["repeat"] * np.log1p(history.own[found.pair].astype(np.float64))
         + coef["times"] * np.log1p(history.count[found.pair])
         + coef["pop_bought"] * np.log1p(known.catalogue.buyers[found.product])
+        + coef["recent_bought"] * np.log1p(known.catalogue.latest_buyers[found.product])
+        + coef["like_bought"] * np.log1p(chance.LIKE_SCALE * np.maximum(found.said, 0.0))
         + coef["orders_bought"] * np.log(visits)
         + coef["size_bought"] * np.log(size)
     )

@@ -76,7 +76,8 @@ def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 def _said(tested: BacktestRun, mode: str) -> list[str]:
     words = []
-    if mode == Mode.SIGNALS:
+    gate = tested.chosen.get("gate", {})
+    if mode == Mode.SIGNALS and not gate.get("passed"):
         words.append(
             "The weighted score did not pass the back-test's gate; items stand in the plain order "
             "of the signals."

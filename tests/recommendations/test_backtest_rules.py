@@ -1,6 +1,7 @@
 """The parts of a back-test, each against the plain definition."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,15 @@ from recommendations.scoring.backtest_bootstrap import Resampler
 from recommendations.scoring.backtest_gate import gate_of
 from recommendations.scoring.backtest_measures import best_places, lists_by, worth_of
 from recommendations.scoring.backtest_origins import origin_days, origin_of
-from recommendations.scoring.backtest_plans import PLANS, Trial, best_plan, own_lists, settings_for
-from recommendations.scoring.backtest_slots import Slot, unreliable
+from recommendations.scoring.backtest_plans import (
+    PLANS,
+    Trial,
+    best_plan,
+    own_lists,
+    settings_for,
+    simplest,
+)
+from recommendations.scoring.backtest_slots import Slot, losing
 from recommendations.scoring.baselines_tifu import Tifu, TifuModel, vectors
 from recommendations.scoring.knowledge import block_of
 from recommendations.scoring.settings import FEATURES, RecoSettings
@@ -88,6 +96,15 @@ class TestOrigin:
         assert min(days) >= shop.lines.day.min() + 60
         assert max(days) == int(shop.lines.day.max()) - 30
         assert len(days) < 50
+
+    def test_a_short_past_gives_days_nearer_to_each_other_and_too_short_a_one_none(self, shop):
+        last = int(shop.lines.day.max())
+        short = replace(shop, lines=shop.lines.take(shop.lines.day > last - 45))
+        days = origin_days(short, count=7, spacing=30, least_history=60)
+        assert len(days) >= 3
+        assert set(np.diff(days)) == {7}
+        week = replace(shop, lines=shop.lines.take(shop.lines.day > last - 15))
+        assert origin_days(week, count=7, spacing=30, least_history=60) == []
 
 
 class TestMeasures:
@@ -197,11 +214,24 @@ class TestChance:
         assert chance_fit.fitted([(part, np.arange(size) < 30)], given) is None
         held = chance_fit.fitted([(part, np.ones(size, bool))], given, pull=1e9)
         assert held["recent"] == pytest.approx(0.0, abs=0.01)
-        without = chance_fit.fitted([(part, np.ones(size, bool))], given, without=("like",))
-        assert without["like"] == 0.0
+        plain = chance_fit.fitted([(part, np.ones(size, bool))], given, plainly=(chance_fit.NEWS,))
+        assert plain["like"] == 0.0
+        assert held["like_bought"] == 0.0
 
 
 class TestChoice:
+    def test_a_plan_must_be_better_by_more_than_chance_may_do(self):
+        days, none = np.full(40, 10), np.zeros(0, int)
+        close = [trial(0.3 + noise, days, noise=0.5) for noise in (0.0, 0.01)]
+        close[1].ndcg[::2] += 0.4
+        close[1].ndcg[1::2] -= 0.4
+        allowed = ["first", "other"]
+        pair = dict(zip(allowed, ([one] for one in close), strict=True))
+        assert best_plan(pair, before=10, allowed=allowed) == "first"
+        few = {name: [trial(value, days[:29])] for name, value in (("first", 0.1), ("other", 0.9))}
+        assert best_plan(few, before=10, allowed=allowed) == "first"
+        assert best_plan({"first": [trial(1, none)]}, before=10, allowed=["first"]) == "first"
+
     def test_plans_are_compared_only_on_baskets_that_were_placed_by_then(self):
         early, late = np.full(50, 10), np.full(50, 20)
         trials = {
@@ -228,16 +258,34 @@ class TestChoice:
         assert "too few" in gate_of([good], [plain], rivals, before=9).reason
 
     @pytest.mark.parametrize(
-        ("verdicts", "dropped"),
-        [({}, set()), ({"REBUY": "below"}, {"times", "age", "pop", "pop_bought", "like"}),
-         ({"CROSS_SELL": "below"}, {"pop", "pop_bought", "like"}),
-         ({"UPSELL": "below"}, set())],
+        ("verdicts", "kinds"),
+        [({}, set()), ({"REBUY": "below"}, {"repeats"}), ({"REBUY": "not above"}, {"repeats"}),
+         ({"CROSS_SELL": "below"}, {"new"}), ({"UPSELL": "below"}, set()),
+         ({"EXPLORE": "not above", "REBUY": "below"}, {"repeats", "new"})],
     )  # fmt: skip
-    def test_kinds_of_items_that_lose_fall_back_to_the_simplest_rule(self, verdicts, dropped):
+    def test_kinds_of_items_that_lose_fall_back_to_the_simplest_rule(self, verdicts, kinds):
         slots = [slot(name, verdicts.get(name, "beats"))
                  for name in ("REBUY", "CROSS_SELL", "UPSELL", "EXPLORE")]  # fmt: skip
-        assert set(unreliable(slots)) == dropped
-        assert bool(backtest_results.fallbacks_of(slots)) == bool(dropped)
+        assert set(losing(slots)) == kinds
+        assert len(backtest_results.fallbacks_of(slots)) == len(kinds)
+
+    def test_what_fell_back_really_has_the_order_of_the_simplest_rule(self, origin):
+        """Repeats stand as in own decayed frequency and first, new products as popularity has."""
+        values = simplest(SETTINGS, PLANS[0], None, (chance_fit.REPEATS, chance_fit.NEWS))
+        settings = RecoSettings.from_json({**SETTINGS.to_json(), **values, "one_per_family": False})
+        known = replace(origin.known, settings=settings)
+        block = block_of(known, origin.rows)
+        nothing = np.zeros(len(block.pair))
+        base = chance.of_products(known)
+        odds = chance.of_bought(known, block, base[block.product], nothing + 0.3)
+        for who in range(0, len(origin), 11):
+            mine = block.who == who
+            own = block.own[mine].astype(float)
+            order = np.argsort(-odds[mine], kind="stable")
+            assert (np.diff(own[order]) <= 0.05).all()
+            assert odds[mine].min() > base.max()
+        latest = known.catalogue.latest_buyers
+        assert (np.diff(latest[np.argsort(-base, kind="stable")]) <= 0).all()
 
 
 def trial(value, days, noise=0.0):
