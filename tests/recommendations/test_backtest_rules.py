@@ -340,7 +340,7 @@ class TestBacktest:
             assert other.lists[name].tolist() == whole.lists[name].tolist(), name
 
     def test_a_shop_without_a_past_is_refused_in_words(self, shop):
-        with pytest.raises(backtest.NotEnoughError, match="90 days"):
+        with pytest.raises(backtest.NotEnoughError, match="21 days"):
             backtest.run(shop.at(int(shop.lines.day.min()) + 5), SETTINGS, self.OPTIONS)
 
     def test_every_plan_keeps_the_rules_of_the_list(self, origin):
