@@ -20,7 +20,10 @@ _TONES = {
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One item on a page. ``lines`` is None for who may not see orders."""
+    """One item on a page. ``lines`` is None for who may not see orders.
+
+    ``also``: parts without effect on the score; ``products``: whether they may be opened.
+    """
 
     explanation: Explanation
     chart: Bars
@@ -29,6 +32,8 @@ class Shown:
     price: str
     tone: str
     moved: int
+    also: list[Part]
+    products: bool
 
     @property
     def item(self) -> RecoItem:
@@ -45,24 +50,34 @@ def shown(request: HttpRequest, items: Sequence[RecoItem]) -> list[Shown]:
     lines = proofs(explained) if request.user.has_perm("orders.view_order") else None
     high = max([1.0, *(part.points or 0.0 for one in explained for part in one.parts)])
     low = min([0.0, *(part.points or 0.0 for one in explained for part in one.penalties)])
-    return [_shown(one, lines, low, high) for one in explained]
+    products = request.user.has_perm("orders.view_product")
+    return [_shown(one, lines, low, high, products=products) for one in explained]
 
 
 def _shown(
-    one: Explanation, lines: dict[int, list[Line]] | None, low: float, high: float
-) -> Shown:  # fmt: skip
+    one: Explanation,
+    lines: dict[int, list[Line]] | None,
+    low: float,
+    high: float,
+    *,
+    products: bool,
+) -> Shown:
     item = one.item
-    bars = [_bar(part) for part in one.parts] + [_bar(part, less=True) for part in one.penalties]
+    bars = [_bar(part) for part in one.parts if part.weight != 0] + [
+        _bar(part, less=True) for part in one.penalties
+    ]
     title = f"What makes the score of {item.product.label}, in points of 100"
     moved = one.rank_change if isinstance(one.rank_change, int) else 0
     return Shown(
         explanation=one,
-        chart=charts.bars(f"reasons-{item.pk}", title, bars, low=low, high=high),
+        chart=charts.bars(f"reasons-{item.pk}", title, bars, unit="points", low=low, high=high),
         lines=None if lines is None else [(line, _order(line)) for line in lines[item.pk]],
         href=reverse("admin:recommendations_recoitem_change", args=[item.pk]),
         price=formats.money(item.price) if item.price is not None else "",
         tone=_TONES.get(Decided(item.status), ""),
         moved=moved,
+        also=[part for part in one.parts if part.weight == 0 and part.words],
+        products=products,
     )
 
 

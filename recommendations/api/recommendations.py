@@ -89,7 +89,8 @@ def _told(
     """Return a customer's list as it is sent."""
     if one is None:
         empty: dict[str, Any] = {"run": None, "as_of": None, "exclusions": [], "items": []}
-        return {**empty, "reason": found.NO_RUN, **more}
+        with spoken(language):
+            return {**empty, "reason": refusal(found.NO_RUN), **more}
     with spoken(language):
         reason = one.nothing or None
     return {
@@ -154,7 +155,7 @@ class RecommendationViewSet(CrmViewSet):
         run = found.current_run()
         if run is None:
             empty = dict.fromkeys(shapes.OverviewSerializer.Meta.fields)
-            return Response({**empty, "reason": found.NO_RUN})
+            return Response({**empty, "reason": refusal(found.NO_RUN)})
         run.statuses = found.statuses(run=run)  # type: ignore[attr-defined] # only to be shown
         run.reason = None  # type: ignore[attr-defined] # only to be shown
         return Response(shapes.OverviewSerializer(run).data)

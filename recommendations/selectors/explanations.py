@@ -27,6 +27,9 @@ IN_SHORT = 2
 """How many components make the short sentence."""
 _MODEL = "model"
 _NEW = "explore"
+_TOGETHER = frozenset({_NEW, "bought_together"})
+_START = "start"
+"""What any product would get: no reason for this one."""
 _DUE, _INTERVAL, _REPEAT = "due", "interval", "repeat"
 
 
@@ -34,7 +37,9 @@ _DUE, _INTERVAL, _REPEAT = "due", "interval", "repeat"
 class Part:
     """One component of a score, or one penalty (then ``points`` is below zero).
 
-    ``value`` is 0 to 1, ``points`` what it adds to the score of 100, ``evidence`` the stored data.
+    ``points`` is what it adds to the score of 100, ``evidence`` the stored data. ``value`` is the
+    share of the best (0 to 1) or, in the plain order, of all that speaks for or against. Parts of
+    weight 0 took no part in the score: they are there to be read.
     """
 
     name: str
@@ -150,10 +155,15 @@ def _parts(
     for name, stored in components.items():
         kind = _kind(name, reasons, item)
         part = _part(name, _object(stored), labels, kind=kind)
-        if kind == _NEW:
+        if kind in _TOGETHER:
             part = replace(part, words=together([key for key, _ in _because(reasons)], labels))
         found.append(part)
-    return tuple(sorted(found, key=lambda part: (-(part.points or 0.0), part.name)))
+    return tuple(sorted(found, key=_place))
+
+
+def _place(part: Part) -> tuple[bool, float, str]:
+    """Reasons by their points; what every product would get comes after them."""
+    return part.name == _START, -(part.points or 0.0), part.name
 
 
 def _kind(name: str, reasons: dict[str, Any], item: RecoItem) -> str:
@@ -193,17 +203,17 @@ def _short(parts: Sequence[Part], scenario: str) -> str:
 
     How due a product is fills up what is short of two, also where the signal does not hold it.
     """
-    said = [part.words for part in parts if part.words and (part.points or 0.0) > 0]
-    said += [_due_after(part, parts) for part in parts if part.name == _DUE and not part.points]
+    counted = [part for part in parts if (part.points or 0.0) > 0 and part.name != _START]
+    said = [part.words for part in counted]
+    said += [_due_after(part, counted) for part in parts if part.name == _DUE and not part.points]
     return shown.sentence(
         [words for words in said if words][:IN_SHORT] or [named(SCENARIOS, scenario)]
     )
 
 
-def _due_after(part: Part, parts: Sequence[Part]) -> str:
+def _due_after(part: Part, said: Sequence[Part]) -> str:
     """Return how due it is; where the last purchase was named already, only the interval."""
-    first = parts[0]
-    named_already = first.name in {_REPEAT, _MODEL} and first.words != part.words
+    named_already = any("last_on" in one.evidence for one in said if isinstance(one.evidence, dict))
     return clause(_INTERVAL, part.evidence, part.value, {}) if named_already else part.words
 
 

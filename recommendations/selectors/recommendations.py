@@ -1,24 +1,21 @@
 """What is recommended to whom: lists, their history, and why somebody was offered nothing."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, QuerySet
 
+from customers.models import Customer
 from recommendations.models import RecoExclusion, RecoItem, RecoRun
 from recommendations.models.runs import RUN_SHIFT
 from recommendations.scoring.contact_words import words_of
 from recommendations.selectors.words.refusals import refusal
 
 OFFER, CONTACT = RecoExclusion.Stage.OFFER.value, RecoExclusion.Stage.CONTACT.value
-NO_RUN = "Nothing was recommended yet. Start a run under Recommendations, Runs."
-NOT_THERE = (
-    "Not among the customers of this run: registered later, a test account, merged or deleted."
-)
-DROPPED = "The items of this run were removed by thinning; only its counts are kept."
+NO_RUN, DROPPED, NOT_IN_RUN = "NO_RUN", "DROPPED", "NOT_IN_RUN"
 _MOST_RUN = 2**31 - 1
 
 
@@ -26,22 +23,31 @@ _MOST_RUN = 2**31 - 1
 class CustomerList:
     """What one run offers one customer: items by rank, and what the run held against it.
 
-    ``offer`` says why the list is empty; ``contact`` why nobody may write, as it was at selection.
+    ``offer`` says why the list is empty; ``contact`` why nobody may write, as it was at selection;
+    ``absent`` why the run knows nothing of the customer (merged, deleted, test, new, chosen).
     """
 
     run: RecoRun
     items: list[RecoItem] = field(default_factory=list)
     offer: RecoExclusion | None = None
     contact: RecoExclusion | None = None
+    absent: str = ""
 
     @property
-    def nothing(self) -> str:
-        """Why there is no item, in words; empty where there is one."""
+    def nothing_code(self) -> str:
+        """The code of why there is no item; empty where there is one."""
         if self.items:
             return ""
         if self.run.items_dropped_at:
             return DROPPED
-        return refusal(self.offer.code, self.offer.details) if self.offer else NOT_THERE
+        return self.offer.code if self.offer else NOT_IN_RUN
+
+    @property
+    def nothing(self) -> str:
+        """Why there is no item, in words; empty where there is one."""
+        code = self.nothing_code
+        details = self.offer.details if self.offer else {"why": self.absent}
+        return refusal(code, details) if code else ""
 
     @property
     def silent(self) -> str:
@@ -89,7 +95,31 @@ def lists_of(*, customers: Collection[int], run: RecoRun) -> dict[int, CustomerL
             offer=one if one.stage == OFFER else known.offer,
             contact=one if one.stage == CONTACT else known.contact,
         )
-    return found
+    return _with_absent(found)
+
+
+def _with_absent(found: dict[int, CustomerList]) -> dict[int, CustomerList]:
+    """Say of customers whom a run knows nothing of, why; one query where there are any."""
+    missing = [key for key, one in found.items() if one.nothing_code == NOT_IN_RUN]
+    if not missing:
+        return found
+    people = Customer.objects.in_bulk(missing)
+    absent = {key: replace(found[key], absent=_why(people.get(key), found[key].run))
+              for key in missing}  # fmt: skip
+    return {**found, **absent}
+
+
+def _why(customer: Customer | None, run: RecoRun) -> str:
+    if customer is None or customer.status == Customer.Status.DELETED:
+        return "deleted"
+    if customer.status == Customer.Status.MERGED:
+        return "merged"
+    if customer.is_test:
+        return "test"
+    since = customer.registered_at or customer.created_at
+    if since >= end_of(run) or customer.created_at > run.started_at:
+        return "new"
+    return "" if run.customers_chosen is None else "chosen"
 
 
 def list_of(*, customer_id: int, run: RecoRun) -> CustomerList:
@@ -119,7 +149,14 @@ def history(*, customer_id: int, runs: int) -> list[CustomerList]:
         )
         for run in newest
     ]
-    return [one for one in found if _concerns(one)][:runs]
+    concerned = [one for one in found if _concerns(one)][:runs]
+    if all(one.nothing_code != NOT_IN_RUN for one in concerned):
+        return concerned
+    who = Customer.objects.filter(pk=customer_id).first()
+    return [
+        replace(one, absent=_why(who, one.run)) if one.nothing_code == NOT_IN_RUN else one
+        for one in concerned
+    ]
 
 
 def _concerns(found: CustomerList) -> bool:

@@ -20,13 +20,18 @@ from recommendations.models import RecoExportItem, RecoItem, RecoRun
 from recommendations.models.runs import Slot
 from recommendations.scoring.settings import RecoSettings
 from recommendations.scoring.shop import season_mask
-from recommendations.selectors.recommendations import CustomerList, end_of, list_of
+from recommendations.selectors.recommendations import (
+    DROPPED,
+    NOT_IN_RUN,
+    CustomerList,
+    end_of,
+    list_of,
+)
 from recommendations.selectors.whole_shop import exact_reasons, settings_of_run
 from recommendations.selectors.words.languages import spoken
 from recommendations.selectors.words.refusals import refusal, refusals
 
 LAST_EXPORTS = 2
-NOT_IN_RUN = "NOT_IN_RUN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +133,7 @@ def _reasons(asked: _Asked) -> Iterator[Reason]:
     """Yield everything that speaks against it; where no rule does, what came before it."""
     found = [*_customer_reasons(asked), *_catalogue_reasons(asked), *_own_reasons(asked)]
     yield from found
-    if found and found[0].code == NOT_IN_RUN:
+    if found and found[0].code in {NOT_IN_RUN, DROPPED}:
         return
     exact = exact_reasons(
         run=asked.run, customer_id=asked.customer.pk, product_id=asked.product.pk
@@ -155,8 +160,9 @@ def _customer_reasons(asked: _Asked) -> Iterator[Reason]:
     found = asked.found
     if found.items:
         return
-    if found.run.items_dropped_at or found.offer is None:
-        yield Reason(NOT_IN_RUN, found.nothing, {})
+    if found.offer is None or found.nothing_code == DROPPED:
+        details = {"why": found.absent} if found.absent else {}
+        yield Reason(found.nothing_code, found.nothing, details)
         return
     words = refusals(found.offer.code, found.offer.details)
     yield Reason(found.offer.code, " ".join(words), found.offer.details)

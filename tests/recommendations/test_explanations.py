@@ -84,6 +84,61 @@ def test_an_explanation_holds_parts_by_points_penalties_and_what_was_missing():
     assert found.config_hash == "abc"
 
 
+CHANCE = {
+    "components": {
+        "start": {"value": 0.004, "weight": 1, "points": 1.2, "evidence": {"chance": 0.0042}},
+        "repeat": {"value": 0.6, "weight": 1, "points": 70.5,
+                   "evidence": {"times": 2, "last_on": "2011-10-02", "lines": [1, 2]}},
+        "due": {"value": 0.8, "weight": 0, "points": 0,
+                "evidence": {"days": 61, "gap": 45, "source": "product"}},
+        "family": {"value": 1, "weight": 0, "points": 0,
+                   "evidence": {"value": "Lamps", "share": 0.6}},
+    },
+    "penalties": {
+        "age": {"value": 0.1, "weight": 1, "points": -4.25, "evidence": {"days": 61}},
+        "popularity": {"value": 0.1, "weight": 1, "points": -2, "evidence":
+                       {"buyers": 0, "days": 30}},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_parts_of_a_chance_are_worded_and_what_all_products_get_is_no_reason():
+    found = explain_one(item(CHANCE), language="en")
+
+    assert [(one.name, one.points) for one in found.parts] == [
+        ("repeat", 70.5), ("due", 0), ("family", 0), ("start", 1.2),
+    ]  # fmt: skip
+    assert found.parts[-1].words.replace("\xa0", " ") == (
+        "what any product would get that was never bought: a chance of 0.4 %"
+    )
+    assert [one.words for one in found.penalties] == [
+        "last bought 61 days ago", "bought by nobody within 30 days",
+    ]  # fmt: skip
+    assert [short(CHANCE, language) for language in languages()] == [
+        "Bought 2 times, last on 2 Oct 2011; others buy it again after 45 days.",
+        "Comprado 2 veces, la última el 2 de octubre de 2011; "
+        "otros lo compran de nuevo a los 45 días.",
+        "Acheté 2 fois, la dernière le 2 octobre 2011 ; "
+        "d’autres le rachètent au bout de 45 jours.",
+        "Покупали 2 раза, последний — 2 октября 2011 г.; "
+        "другие покупают снова через 45 дней.",
+    ]  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_products_bought_together_are_named_whatever_the_order_was_made_by():
+    lamp = ProductFactory(label="LAMP")
+    reasons = {
+        "components": {"bought_together": {"points": 20, "weight": 1, "evidence": {"share": 0.3}}},
+        "model": {"name": "ease", "because_of": [{"product": lamp.pk, "contribution": 0.6}]},
+    }
+    assert short(reasons, "en") == "Often bought together with “LAMP”."
+    assert [one.title for one in explain_one(item(reasons), language="fr").parts] == [
+        "Achetés ensemble"
+    ]
+
+
 @pytest.mark.django_db
 def test_a_new_product_names_what_it_is_bought_together_with(django_assert_num_queries):
     lamp, wick = ProductFactory(label="LAMP"), ProductFactory(label="WICK")

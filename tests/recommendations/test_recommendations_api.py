@@ -234,6 +234,35 @@ def test_the_engine_answers_for_every_customer_and_product_of_a_run():
     assert {"OFFERED", "BOUGHT_RECENTLY", "NO_ACTION"} <= said
 
 
+def test_whom_a_run_does_not_know_gets_an_answer_too_in_every_language(api, shop):
+    people = {
+        "merged": CustomerFactory(status="merged"),
+        "deleted": CustomerFactory(status="deleted"),
+        "test": CustomerFactory(is_test=True),
+        "new": CustomerFactory(),
+    }
+    asked = {
+        name: api.get(f"recommendations/{who.code}/why-not", {"product": "LAMP"}).json()
+        for name, who in people.items()
+    }
+    assert {name: one["reasons"][0]["words"] for name, one in asked.items()} == {
+        "merged": "Merged into another customer: ask for that one.",
+        "deleted": "This customer was deleted.",
+        "test": "A test account: nothing is recommended to it.",
+        "new": "Registered after the day of this run.",
+    }
+    assert {len(one["reasons"]) for one in asked.values()} == {1}
+    path = f"recommendations/{people['new'].code}"
+    assert api.get(path, {"language": "fr"}).json()["reason"] == (
+        "Inscrit après le jour de ce calcul."
+    )
+    assert api.get(f"{path}/history").json()["results"][0]["reason"].startswith("Registered")
+
+    chosen = make_run([(shop.ann, shop.vase, 1)], current=False, customers_chosen=["ANN"])
+    told = api.get("recommendations/BOB/why-not", {"product": "LAMP", "run": chosen.pk}).json()
+    assert told["reasons"][0]["words"] == "This run was made for some chosen customers only."
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_a_token_needs_the_scope_and_staff_the_permission(api, shop, client, staff_user, path):
     assert api.get(path).status_code == 200

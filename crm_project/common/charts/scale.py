@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from math import ceil, floor, isfinite, log10
 from typing import Literal
 
-Unit = Literal["share", "number", "money"]
-"""How a number is written: 0.25 as ``25 %``, as ``0.25``, or as ``£0.25`` by the page."""
+Unit = Literal["share", "number", "money", "points"]
+"""How a number is written: 0.25 as ``25 %``, ``0.25``, ``£0.25`` by the page, or ``0.3`` points."""
 
 NOT_KNOWN = "\N{EN DASH}"
 STEPS = (1, 2, 2.5, 5, 10)
@@ -127,6 +127,8 @@ def _clean(value: float) -> float:
 def written(value: float | None, unit: Unit = "number") -> str:
     """Write a value of a table or a label; a dash for what is not known.
 
+    >>> [written(value, "points") for value in (4.26, 67)]
+    ['4.3', '67.0']
     >>> [written(value) for value in (0.0634, 12.5, 1234.0)], written(0.1234, "share")
     (['0.063', '12.5', '1,234'], '12.3 %')
     >>> written(None) == written(float("nan")) == NOT_KNOWN
@@ -138,6 +140,9 @@ def written(value: float | None, unit: Unit = "number") -> str:
         text = f"{abs(100 * value):,.1f}"
         return f"{_sign(value, text)}{text} %"
     size = abs(value)
+    if unit == "points":
+        text = f"{size:,.1f}"
+        return f"{_sign(value, text)}{text}"
     places = 0 if size == int(size) or size >= 100 else 3 if size < 10 else 1
     text = f"{size:,.{places}f}"
     return f"{_sign(value, text)}{text}"

@@ -29,7 +29,10 @@ TITLES = {
     "taste": gettext_lazy("Taste"),
     "novelty": gettext_lazy("New"),
     "tier": gettext_lazy("One step up"),
-    "popularity": gettext_lazy("Popular"),
+    "popularity": gettext_lazy("Popularity"),
+    "start": gettext_lazy("Starting point"),
+    "age": gettext_lazy("Time since"),
+    "bought_together": gettext_lazy("Bought together"),
     "recency": gettext_lazy("Bought lately"),
     "recency_penalty": gettext_lazy("Bought lately"),
     "intent": gettext_lazy("Interest shown"),
@@ -173,10 +176,10 @@ def _tier(evidence: Evidence, value: float | None, labels: Labels) -> str:
 
 def _popularity(evidence: Evidence, value: float | None, labels: Labels) -> str:
     buyers, days = shown.whole(evidence.get("buyers")), shown.whole(evidence.get("days"))
-    if not buyers:
+    if buyers is None:
         return _("popular with other customers")
     text = ngettext("bought by %(buyers)s customer", "bought by %(buyers)s customers", buyers)
-    text = text % {"buyers": shown.number(buyers)}
+    text = text % {"buyers": shown.number(buyers)} if buyers else _("bought by nobody")
     if not days:
         return text
     within = ngettext("within %(days)s day", "within %(days)s days", days)
@@ -190,6 +193,15 @@ def _recency(evidence: Evidence, value: float | None, labels: Labels) -> str:
         return _("bought lately")
     text = ngettext("last bought only %(days)s day ago", "last bought only %(days)s days ago", days)
     return text % {"days": shown.number(days)}
+
+
+def _start(evidence: Evidence, value: float | None, labels: Labels) -> str:
+    chance = shown.real(evidence.get("chance"))
+    if chance is None:
+        return _("what any product would get")
+    return _("what any product would get that was never bought: a chance of %(chance)s") % {
+        "chance": shown.percent(chance, 1)
+    }
 
 
 def _intent(evidence: Evidence, value: float | None, labels: Labels) -> str:
@@ -218,6 +230,9 @@ _CLAUSES: dict[str, Callable[[Evidence, float | None, Labels], str]] = {
     "novelty": _novelty,
     "tier": _tier,
     "popularity": _popularity,
+    "start": _start,
+    "age": _due,
+    "bought_together": _explore,
     "recency": _recency,
     "recency_penalty": _recency,
     "intent": _intent,

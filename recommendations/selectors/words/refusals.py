@@ -54,7 +54,8 @@ def _own(rule: str, count: Any) -> str:
     text = ngettext("%(number)s product bought before: %(reason)s",
                     "%(number)s products bought before: %(reason)s", number)  # fmt: skip
     reason = refusal(rule).rstrip(".")
-    return shown.sentence([text % {"number": shown.number(number), "reason": reason.lower()}])
+    reason = reason[:1].lower() + reason[1:]
+    return shown.sentence([text % {"number": shown.number(number), "reason": reason}])
 
 
 def _days(count: int) -> str:
@@ -159,6 +160,17 @@ def _orders(details: Details) -> str:
     return text % {"orders": shown.number(orders)}
 
 
+def _absent(details: Details) -> str:
+    words = {
+        "merged": lambda: _("merged into another customer: ask for that one"),
+        "deleted": lambda: _("this customer was deleted"),
+        "test": lambda: _("a test account: nothing is recommended to it"),
+        "new": lambda: _("registered after the day of this run"),
+        "chosen": lambda: _("this run was made for some chosen customers only"),
+    }.get(str(details.get("why")))
+    return words() if words else _("not among the customers of that run")
+
+
 def _silent(details: Details) -> str:
     days, needs = shown.whole(details.get("days")), shown.whole(details.get("needs"))
     if days is None or needs is None:
@@ -208,6 +220,8 @@ _WORDS: dict[str, Callable[[Details], str]] = {
     "OFFERED_SINCE": lambda _d: _("offered from the data of today; the run had other data"),
     "TOO_FEW_BUYERS": _support,
     "PRICE_FAR": lambda _d: _("its price is far from what the customer usually pays"),
+    "NOT_IN_RUN": _absent,
+    "DROPPED": lambda _d: _("the products of this run were cleared away; only its counts are kept"),
     "NO_RUN": lambda _d: _("nothing was recommended yet"),
     "NO_HISTORY": lambda _d: _("no order that counts yet"),
     "NO_ORDERS": lambda _d: _("no order that counts yet"),

@@ -45,11 +45,11 @@ def number(value: float, places: int = 0) -> str:
     return str(text).replace(" ", _GAP)
 
 
-def percent(share: float) -> str:
+def percent(share: float, places: int = 0) -> str:
     """Return a share of 1 as a percentage, with a gap that no line break enters."""
     # Translators: only the sign and its gap; English of this project writes "62 %".
     return pgettext("percentage", "%(number)s\N{NO-BREAK SPACE}%%") % {
-        "number": number(share * 100)
+        "number": number(share * 100, places)
     }
 
 
