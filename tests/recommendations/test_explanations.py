@@ -118,9 +118,9 @@ def test_parts_of_a_chance_are_worded_and_what_all_products_get_is_no_reason():
     assert [short(CHANCE, language) for language in languages()] == [
         "Bought 2 times, last on 2 Oct 2011; others buy it again after 45 days.",
         "Comprado 2 veces, la última el 2 de octubre de 2011; "
-        "otros lo compran de nuevo a los 45 días.",
+        "otros lo compran de nuevo tras 45 días.",
         "Acheté 2 fois, la dernière le 2 octobre 2011 ; "
-        "d’autres le rachètent au bout de 45 jours.",
+        "les autres le rachètent après 45 jours.",
         "Покупали 2 раза, последний — 2 октября 2011 г.; "
         "другие покупают снова через 45 дней.",
     ]  # fmt: skip

@@ -102,7 +102,7 @@ def test_why_nothing_and_why_nobody_may_write_are_said_in_words(api, shop):
         "Last marketing contact 12 days ago; the silence window is 135 days."
     )
     late = CustomerFactory()
-    assert "Not among the customers" in api.get(f"recommendations/{late.code}").json()["reason"]
+    assert "Registered after the day" in api.get(f"recommendations/{late.code}").json()["reason"]
     assert api.get("recommendations/NOBODY").status_code == 404
 
 
@@ -296,4 +296,4 @@ def test_a_run_whose_items_were_removed_says_so(api, shop):
     RecoRun.objects.filter(pk=other.pk).update(items_dropped_at="2026-01-01T00:00Z")
 
     body = api.get("recommendations/ANN", {"run": other.pk}).json()
-    assert body["reason"].startswith("The items of this run were removed")
+    assert body["reason"].startswith("The products of this run were cleared away")
