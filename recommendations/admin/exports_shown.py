@@ -19,6 +19,7 @@ LEFT_OUT = {
     "ALREADY_EXPORTED": "Left for this campaign before",
     "AUDIT": "Did not pass the audit",
     "AUDIT_NOW": "Passed the audit, but no longer does",
+    "LATE": "Written to before an arm was drawn",
     **CODES,
 }
 

@@ -25,6 +25,7 @@ REASONS = {
     "ALREADY_EXPORTED": "The customer left for this campaign before.",
     "AUDIT": "The audit found an error, or too many warnings.",
     "AUDIT_NOW": "The list passed the audit, but no longer does: something changed since.",
+    "LATE": "The customer was written to for this campaign before an arm was drawn.",
 }
 """Reasons besides the codes of contact, in the order in which they are looked for."""
 
@@ -58,6 +59,9 @@ def choose(
             free[who] = scenario
     for who, code in _not_contactable(free, campaign, at):
         left_out[code] += 1
+        del free[who]
+    for who in _ids(sql.WRITTEN_TO, {"campaign": campaign.pk, "customers": list(free)}):
+        left_out["LATE"] += 1
         del free[who]
     return Choice(free, dict(sorted(left_out.items())))
 

@@ -142,6 +142,18 @@ def test_who_opts_out_or_is_contacted_between_audit_and_export_does_not_leave(us
     }  # fmt: skip
 
 
+def test_who_was_written_to_before_an_arm_was_drawn_stays_and_keeps_nobody_back(user):
+    ship = CampaignFactory(code="ship", purpose="transactional", holdout_share=0)
+    stays, written = CustomerFactory(), CustomerFactory()
+    run = approved(stays, written, user=user)
+    ContactEventFactory(customer=written, campaign=ship, purpose="transactional")
+
+    made = export(run=run, campaign=ship, user=user)
+
+    assert [row["customer"] for row in lines(made)] == [stays.code]
+    assert made.left_out == {"LATE": 1}
+
+
 def test_a_list_that_no_longer_passes_the_audit_does_not_leave(user, campaign):
     one, two = CustomerFactory(), CustomerFactory()
     gone, there = ProductFactory(), ProductFactory()
