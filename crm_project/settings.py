@@ -263,6 +263,8 @@ CRM_QUALITY_MAX_SHARES: dict[str, float | None] = env.json("CRM_QUALITY_MAX_SHAR
 CRM_GATE_POLICY = env.str("CRM_GATE_POLICY", default="standard")
 # Files of exports hold addresses; after so many days only manifest and rows remain.
 CRM_EXPORT_FILE_DAYS = env.int("CRM_EXPORT_FILE_DAYS", default=90)
+# Days for which nobody leaves for a second marketing campaign, contact reported or not.
+CRM_EXPORT_PAUSE_DAYS = env.int("CRM_EXPORT_PAUSE_DAYS", default=7)
 
 # --- People and their sessions --------------------------------------------------------------
 

@@ -17,6 +17,7 @@ LEFT_OUT = {
     "OWN_APPROVAL": "Approved by who started the run",
     "OTHER_SEGMENT": "Not in the segment",
     "ALREADY_EXPORTED": "Left for this campaign before",
+    "JUST_EXPORTED": "Left for another campaign a short time ago",
     "AUDIT": "Did not pass the audit",
     "AUDIT_NOW": "Passed the audit, but no longer does",
     "LATE": "Written to before an arm was drawn",

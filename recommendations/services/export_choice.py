@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 from analytics.models import SavedSegment
@@ -23,6 +24,7 @@ REASONS = {
     "OWN_APPROVAL": "Who started the run approved it, which the policy does not allow.",
     "OTHER_SEGMENT": "The customer is not in the chosen segment.",
     "ALREADY_EXPORTED": "The customer left for this campaign before.",
+    "JUST_EXPORTED": "The customer left for another marketing campaign a short time ago.",
     "AUDIT": "The audit found an error, or too many warnings.",
     "AUDIT_NOW": "The list passed the audit, but no longer does: something changed since.",
     "LATE": "The customer was written to for this campaign before an arm was drawn.",
@@ -50,7 +52,7 @@ def choose(
     passed = None if same_channel else set(_ids(sql.PASSED_BUT_FOR_CONTACT, params))
     left_out: Counter[str] = Counter()
     free: dict[int, str] = {}
-    for row in _candidates(run, campaign):
+    for row in _candidates(run, campaign, at):
         who, scenario, *_ = row
         reason = _reason(row, members, passed, failed, four_eyes=bool(run.gate.get("four_eyes")))
         if reason:
@@ -66,8 +68,14 @@ def choose(
     return Choice(free, dict(sorted(left_out.items())))
 
 
-def _candidates(run: RecoRun, campaign: Campaign) -> list[tuple[Any, ...]]:
-    names = {"run": run.pk, "campaign": campaign.pk, "starter": run.created_by_id or 0}
+def _candidates(run: RecoRun, campaign: Campaign, at: datetime) -> list[tuple[Any, ...]]:
+    names = {
+        "run": run.pk,
+        "campaign": campaign.pk,
+        "purpose": campaign.purpose,
+        "pause_since": at - timedelta(days=settings.CRM_EXPORT_PAUSE_DAYS),
+        "starter": run.created_by_id or 0,
+    }
     with connection.cursor() as cursor:
         cursor.execute(sql.CANDIDATES, names)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
@@ -83,13 +91,14 @@ def _reason(
     four_eyes: bool,
 ) -> str:
     """Return the first reason why a list stays; empty when none does but contact."""
-    who, scenario, pending, flagged, others, exportable, exported = row
+    who, scenario, pending, flagged, others, exportable, exported, elsewhere = row
     if scenario is None:
         return "PENDING" if pending else "FLAGGED" if flagged else "REJECTED"
     checks = (
         (four_eyes and not others, "OWN_APPROVAL"),
         (members is not None and who not in members, "OTHER_SEGMENT"),
         (exported, "ALREADY_EXPORTED"),
+        (elsewhere, "JUST_EXPORTED"),
         (not exportable if passed is None else who not in passed, "AUDIT"),
         (who in failed, "AUDIT_NOW"),
     )

@@ -12,7 +12,7 @@ CANDIDATES = """
         coalesce(bool_and(i.decided_by_id is distinct from %(starter)s)
             filter (where i.status = 'approved'), true),
         coalesce(bool_and(a.exportable), false),
-        bool_or(x.customer_id is not null)
+        bool_or(x.customer_id is not null), bool_or(o.customer_id is not null)
     from recommendations_recoitem as i
     left join recommendations_recoaudit as a
         on a.customer_id = i.customer_id and a.run_id = i.run_id
@@ -22,12 +22,21 @@ CANDIDATES = """
         join recommendations_recoexportitem as ei on ei.export_id = e.id
         where e.campaign_id = %(campaign)s
     ) as x on x.customer_id = i.customer_id
+    left join (
+        select distinct ei.customer_id
+        from recommendations_recoexport as e
+        join recommendations_recoexportitem as ei on ei.export_id = e.id
+        where
+            e.campaign_id <> %(campaign)s and e.purpose = 'marketing'
+            and %(purpose)s = 'marketing' and e.created_at > %(pause_since)s
+    ) as o on o.customer_id = i.customer_id
     where i.run_id = %(run)s
     group by i.customer_id
     order by i.customer_id
 """
 """Customers with a list: scenario of the first approved item, what else waits or is flagged,
-whether nobody approved their own run, whether the audit let the list pass, whether it left before.
+whether nobody approved their own run, whether the audit let the list pass, whether it left before,
+whether they left for another marketing campaign a short time ago.
 """
 
 AGAIN = f"""

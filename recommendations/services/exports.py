@@ -24,8 +24,8 @@ from recommendations.services.audit import check_kept, lock_run
 from recommendations.services.export_choice import Choice, choose
 from recommendations.services.export_files import COLUMNS, pack_rows
 
-_CAMPAIGN_LOCK = 7_264_042
-"""First number of the advisory locks of campaigns; the second number is the campaign's."""
+_LOCK = 7_264_042
+"""One export at a time: two campaigns must not choose the same customers at the same moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +102,12 @@ def export(
         segment: only its members.
 
     Raises ``CrmError`` when nothing may leave, with the reasons and how many each keeps back, and
-    ``ConflictError`` while the run or the campaign is busy. Whoever left for this campaign before
-    does not leave again.
+    ``ConflictError`` while the run is busy or another export is being made. Whoever left for this
+    campaign before does not leave again.
     """
     with transaction.atomic():
         lock_run(run)
-        _lock_campaign(campaign)
+        _lock()
         now = timezone.now()
         check_exportable(run, campaign, now)
         _tell(progress, 0, "Choosing who may leave")
@@ -137,16 +137,12 @@ def check_exportable(run: RecoRun, campaign: Campaign, at: datetime) -> None:
         raise CrmError(f"The campaign {campaign.code} is over; nothing leaves for it.")
 
 
-def _lock_campaign(campaign: Campaign) -> None:
+def _lock() -> None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "select pg_try_advisory_xact_lock(%s, %s)", [_CAMPAIGN_LOCK, campaign.pk % 2**31]
-        )
+        cursor.execute("select pg_try_advisory_xact_lock(%s)", [_LOCK])
         free = cursor.fetchone()[0]
     if not free:
-        raise ConflictError(
-            f"Something else leaves for the campaign {campaign.code} right now; try again soon."
-        )
+        raise ConflictError("Another export is being made right now; try again soon.")
 
 
 def _draw(run: RecoRun, campaign: Campaign, choice: Choice) -> tuple[list[int], int]:

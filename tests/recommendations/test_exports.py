@@ -212,6 +212,38 @@ def test_the_control_arm_never_leaves_and_is_drawn_before(user):
         export(run=run, campaign=campaign, user=user)
 
 
+def test_who_left_for_another_campaign_a_moment_ago_stays(user, settings):
+    first, second = (CampaignFactory(holdout_share=0) for _ in range(2))
+    one, two = CustomerFactory(), CustomerFactory()
+    export(run=approved(one, user=user), campaign=first, user=user)
+    # No contact is reported yet: only the export tells that a letter is on its way.
+    run = approved(one, two, user=user)
+
+    assert preview_export(run=run, campaign=second).left_out == {"JUST_EXPORTED": 1}
+    made = export(run=run, campaign=second, user=user)
+    receipts = CampaignFactory(holdout_share=0, purpose="transactional")
+    settings.CRM_EXPORT_PAUSE_DAYS = 0
+    again = preview_export(run=run, campaign=CampaignFactory(holdout_share=0))
+
+    assert [row["customer"] for row in lines(made)] == [two.code]
+    assert preview_export(run=run, campaign=receipts).customers == 2
+    assert again.customers == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_campaigns_do_not_choose_the_same_customers_at_the_same_moment(user, in_thread):
+    customer = CustomerFactory()
+    runs = [approved(customer, user=user) for _ in range(2)]
+    campaigns = [CampaignFactory(holdout_share=0) for _ in range(2)]
+    with transaction.atomic():
+        export(run=runs[0], campaign=campaigns[0], user=user)
+        with pytest.raises(ConflictError, match="right now"):
+            in_thread(export, run=runs[1], campaign=campaigns[1], user=user)()
+
+    with pytest.raises(CrmError, match="JUST_EXPORTED 1"):
+        export(run=runs[1], campaign=campaigns[1], user=user)
+
+
 def test_an_audit_after_the_export_finds_a_leak_if_somebody_turned_an_arm(user, campaign):
     run = approved(CustomerFactory(), user=user)
     export(run=run, campaign=campaign, user=user)
