@@ -69,7 +69,7 @@ def choose(
 
 
 def _candidates(run: RecoRun, campaign: Campaign, at: datetime) -> list[tuple[Any, ...]]:
-    names = {
+    names: dict[str, Any] = {
         "run": run.pk,
         "campaign": campaign.pk,
         "purpose": campaign.purpose,
