@@ -49,6 +49,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "RecoDecided": "recommendations.models.Decided",
         "RecoScenario": "recommendations.models.Scenario",
         "RecoSlot": "recommendations.models.Slot",
+        "RecoStage": "recommendations.models.RecoExclusion.Stage",
         "OutcomeAnswer": "recommendations.services.outcomes.ANSWERS",
         "OutcomeKind": "recommendations.models.OutcomeEvent.Kind",
         "RecoSeverity": "recommendations.models.Severity",

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from crm_project.common.api.serializers import StrictFields
-from recommendations.models import Decided, RecoRun, Scenario, Slot
+from recommendations.models import Decided, RecoExclusion, RecoRun, Scenario, Slot
 
 MOST_AT_ONCE = 500
 
@@ -110,7 +110,7 @@ class ItemExplanationSerializer(ExplainedItemSerializer):
 class ExclusionSerializer(serializers.Serializer[Any]):
     """Why nothing is offered (stage offer), or nobody may write (stage contact), in one run."""
 
-    stage = serializers.ChoiceField(choices=["offer", "contact"])
+    stage = serializers.ChoiceField(RecoExclusion.Stage.choices)
     code = serializers.CharField(help_text="The first rule that failed.")
     words = serializers.CharField()
     details = serializers.JSONField(help_text="All codes, the evidence, the next allowed time.")
