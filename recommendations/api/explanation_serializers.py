@@ -1,6 +1,6 @@
 """Shapes of recommendations and of their reasons."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
@@ -211,3 +211,7 @@ class OverviewSerializer(serializers.ModelSerializer[RecoRun]):
         fields = ["run", "as_of", "mode", "approval", "counts", "gate", "words", "statuses",
                   "started_at", "finished_at", "reason"]  # fmt: skip
         read_only_fields = fields
+        extra_kwargs: ClassVar = {
+            name: {"allow_null": True}
+            for name in ("as_of", "mode", "approval", "counts", "gate", "words", "started_at")
+        }
