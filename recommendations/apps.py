@@ -7,10 +7,10 @@ class RecommendationsConfig(AppConfig):
 
     def ready(self) -> None:
         # Imported here: models exist only once all apps are loaded.
-        from crm_project.common.jobs import register  # noqa: PLC0415
-        from recommendations import checks as checks  # noqa: PLC0415
-        from recommendations import jobs, outcome_jobs  # noqa: PLC0415
-        from recommendations.services import (  # noqa: PLC0415
+        from crm_project.common.jobs import register  # noqa: PLC0415 - see above
+        from recommendations import checks as checks  # noqa: PLC0415 - see above
+        from recommendations import jobs, outcome_jobs  # noqa: PLC0415 - see above
+        from recommendations.services import (  # noqa: PLC0415 - see above
             audit_step,
             catalogue_step,
             outcome_step,

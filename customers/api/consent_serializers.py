@@ -48,7 +48,7 @@ class ConsentInputSerializer(StrictFields):
         choices=Purpose.choices, required=False, help_text="Else marketing."
     )
     status = serializers.ChoiceField(choices=Consent.Status.choices)
-    source = serializers.CharField(  # type: ignore[assignment]
+    source = serializers.CharField(  # type: ignore[assignment] # a field named like an argument
         max_length=100, help_text="Where it was given, like checkout."
     )
     decided_at = MomentField(validators=[_not_in_future], help_text="When the customer decided.")
@@ -126,7 +126,7 @@ class BlockInputSerializer(StrictFields):
         allow_blank=True,
         help_text="Else, or empty: all channels.",
     )
-    source = serializers.CharField(  # type: ignore[assignment]
+    source = serializers.CharField(  # type: ignore[assignment] # a field named like an argument
         max_length=100, help_text="Who told us: the mail system, a call, a person."
     )
     since = MomentField(required=False, help_text="Else now.")

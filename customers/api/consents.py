@@ -1,16 +1,16 @@
 """What customers allowed, and why some are left alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from drf_standardized_errors.formatter import flatten_errors
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from crm_project.common.api.batches import sort_out
 from crm_project.common.api.pagination import CursorPagination
 from crm_project.common.api.views import ListMixin, RetrieveMixin
 from customers.api.consent_serializers import (
@@ -84,7 +84,9 @@ class ConsentViewSet(ListMixin, RetrieveMixin):
     def batch(self, request: Request) -> Response:
         """Up to 1,000 at once, each as if it came alone. Repeating a batch changes nothing."""
         given = self.checked(ConsentBatchSerializer(data=request.data))["consents"]
-        places, consents, rejected = _parsed(given)
+        places, consents, rejected = sort_out(
+            given, serializer=ConsentInputSerializer, make=Given, name="customer", longest=64
+        )
         found = record_consents(consents=consents)
         return Response(_told(found, places, rejected))
 
@@ -149,29 +151,6 @@ class BlockViewSet(ListMixin, RetrieveMixin):
     def lift(self, request: Request, id: str) -> Response:
         """It stays readable; contact is allowed again from now on, if nothing else is against."""
         return self.answer(lift(block_id=self.get_object().pk))
-
-
-def _parsed(given: Sequence[Any]) -> tuple[list[int], list[Given], list[dict[str, Any]]]:
-    """Return the places and values of the good ones, and why the others are refused."""
-    places, consents, rejected = [], [], []
-    for index, data in enumerate(given):
-        serializer = ConsentInputSerializer(data=data)
-        if serializer.is_valid():
-            places.append(index)
-            consents.append(Given(**serializer.validated_data))
-            continue
-        first = flatten_errors(serializers.ValidationError(serializer.errors).detail)[0]
-        named = data.get("customer") if isinstance(data, Mapping) else None
-        rejected.append(
-            {
-                "index": index,
-                "customer": str(named)[:64] if named is not None else None,
-                "attr": first.attr,
-                "code": first.code,
-                "detail": first.detail,
-            }
-        )
-    return places, consents, rejected
 
 
 def _told(

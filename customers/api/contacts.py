@@ -1,15 +1,15 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from drf_standardized_errors.formatter import flatten_errors
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from crm_project.common.api.batches import sort_out
 from crm_project.common.api.pagination import CursorPagination
 from crm_project.common.api.views import ListMixin, RetrieveMixin
 from customers.api.contact_serializers import (
@@ -84,7 +84,9 @@ class ContactViewSet(ListMixin, RetrieveMixin):
     def batch(self, request: Request) -> Response:
         """Up to 1,000 at once, each as if it came alone. Repeating a batch changes nothing."""
         given = self.checked(ContactBatchSerializer(data=request.data))["contacts"]
-        places, contacts, rejected = _parsed(given)
+        places, contacts, rejected = sort_out(
+            given, serializer=ContactInputSerializer, make=Contact, name="external_id", longest=200
+        )
         found = record_contacts(contacts=contacts)
         return Response(_told(found, places, contacts, rejected))
 
@@ -107,31 +109,6 @@ class CampaignViewSet(ListMixin, RetrieveMixin):
     default_ordering = ("code",)
     brief_fields = ("id", "code", "name", "channel", "starts_at")
     required_scopes = {"list": "contacts:read", "retrieve": "contacts:read"}
-
-
-def _parsed(
-    given: Sequence[Any],
-) -> tuple[list[int], list[Contact], list[dict[str, Any]]]:
-    """Return the places and values of the good contacts, and why the others are refused."""
-    places, contacts, rejected = [], [], []
-    for index, data in enumerate(given):
-        serializer = ContactInputSerializer(data=data)
-        if serializer.is_valid():
-            places.append(index)
-            contacts.append(Contact(**serializer.validated_data))
-            continue
-        first = flatten_errors(serializers.ValidationError(serializer.errors).detail)[0]
-        named = data.get("external_id") if isinstance(data, Mapping) else None
-        rejected.append(
-            {
-                "index": index,
-                "external_id": str(named)[:200] if named is not None else None,
-                "attr": first.attr,
-                "code": first.code,
-                "detail": first.detail,
-            }
-        )
-    return places, contacts, rejected
 
 
 def _told(

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from crm_project.common.exceptions import CrmError
 from crm_project.common.services import refresh
+from orders.importers.x_wines import NO_CURRENCY
 from orders.services.families import derive_families
 from orders.services.only_one import only_one
 
@@ -89,7 +90,7 @@ def derive_prices(*, as_of: date | None = None) -> int:
     up to the product's own last sale. Returns how many prices were set or have changed.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_PRICES, {"end": _end_of(as_of), "days": DAYS})
+        cursor.execute(_PRICES, {"end": _end_of(as_of), "days": DAYS, "no_currency": NO_CURRENCY})
         return int(cursor.rowcount)
 
 
@@ -144,7 +145,7 @@ with lines as (
         and o.kind = 'sale' and o.status in ('paid', 'fulfilled') and i.unit_price > 0
         and o.ordered_at < %(end)s
         -- ISO 4217's "no currency": such amounts count pieces, they are no prices.
-        and o.currency <> 'XXX'
+        and o.currency <> %(no_currency)s
 ),
 usual as (
     select

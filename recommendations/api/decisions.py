@@ -1,3 +1,4 @@
+from abc import abstractmethod
 from typing import Any
 
 from django.http import Http404
@@ -42,8 +43,9 @@ class _Decisions(CrmViewSet):
     required_scopes = _SCOPES
     staff_permissions = _PERMISSIONS
 
+    @abstractmethod
     def decide(self, request: Request, decision: str) -> RecoDecision:
-        raise NotImplementedError
+        """Store a decision on what the address names."""
 
     def _answer(self, request: Request, decision: str) -> Response:
         try:

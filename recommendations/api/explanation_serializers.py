@@ -14,7 +14,7 @@ class OfferedProductSerializer(serializers.Serializer[Any]):
     """A product as it is called now."""
 
     key = serializers.CharField()
-    label = serializers.CharField()  # type: ignore[assignment]
+    label = serializers.CharField()  # type: ignore[assignment] # a field named like an argument
 
 
 class ComponentSerializer(serializers.Serializer[Any]):
@@ -42,7 +42,7 @@ class BecauseSerializer(serializers.Serializer[Any]):
     """A product bought before that speaks for the offered one."""
 
     product = serializers.CharField(source="key", help_text="Its key.")
-    label = serializers.CharField()  # type: ignore[assignment]
+    label = serializers.CharField()  # type: ignore[assignment] # a field named like an argument
     contribution = serializers.FloatField(allow_null=True)
     buyers = serializers.IntegerField(allow_null=True, help_text="Customers who bought both.")
 
@@ -53,7 +53,7 @@ class EvidenceLineSerializer(serializers.Serializer[Any]):
     order = serializers.CharField(source="number")
     ordered_at = serializers.DateTimeField()
     product = serializers.CharField(source="key")
-    label = serializers.CharField()  # type: ignore[assignment]
+    label = serializers.CharField()  # type: ignore[assignment] # a field named like an argument
     quantity = serializers.DecimalField(max_digits=14, decimal_places=3)
     net_amount = serializers.DecimalField(max_digits=18, decimal_places=4)
     currency = serializers.CharField()

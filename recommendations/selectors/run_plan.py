@@ -54,6 +54,18 @@ def plan_of(*, config: RecoConfig, as_of: date) -> Plan:
     return Plan(settings, mode, tested, tuple(_said(tested, mode)))
 
 
+def settings_of_run(run: RecoRun) -> RecoSettings:
+    """Return the settings that a stored run was made with: its configuration, its back-test's plan.
+
+    Raises ``CrmError`` in words for values that this version of the engine does not know.
+    """
+    settings = settings_of(run.config)
+    chosen = run.backtest.chosen.get("values") if run.backtest else None
+    if settings.mode != AUTO or not chosen:
+        return settings
+    return _read(merged(run.config.values, chosen), f"The plan of run {run.pk}")
+
+
 def backtest_for(*, as_of: date) -> BacktestRun | None:
     """Return the back-test that a run of this day may believe: it knows nothing of later days."""
     done = BacktestRun.objects.filter(status=BacktestRun.Status.SUCCEEDED, as_of__lte=as_of)

@@ -10,14 +10,14 @@ import numpy as np
 from django.conf import settings
 from django.db.models import Max
 
+from crm_project.common.exceptions import CrmError
 from crm_project.common.selectors.estimates import estimated_rows
 from orders.models import OrderItem
 from recommendations.models import RecoRun
 from recommendations.scoring.arrays import Ints
 from recommendations.scoring.knowledge import Knowledge, learn
 from recommendations.scoring.product_rules import Reason, why_not
-from recommendations.scoring.settings import RecoSettings
-from recommendations.selectors.run_plan import AUTO, merged
+from recommendations.selectors.run_plan import settings_of_run
 from recommendations.selectors.shop import load_shop
 
 
@@ -26,27 +26,16 @@ def exact_reasons(*, run: RecoRun, customer_id: int, product_id: int) -> list[Re
     if estimated_rows(OrderItem._meta.db_table) > settings.CRM_WHY_NOT_LINES:
         return None
     newest = OrderItem.objects.aggregate(newest=Max("pk"))["newest"] or 0
-    known = _learned(run.pk, newest)
+    try:
+        known = _learned(run.pk, newest)
+    except CrmError:
+        # Made with settings that this version cannot read: the rules alone answer.
+        return None
     who = _row(known.shop.customers.id, customer_id)
     what = _row(known.shop.products.id, product_id)
     if who is None or what is None:
         return None
     return why_not(known.shop, known.settings, who, what, mode=run.mode, known=known)
-
-
-def settings_of_run(run: RecoRun) -> RecoSettings:
-    """Return the settings that a run was made with: its configuration and its back-test's plan.
-
-    Values that this version of the engine does not know take their defaults.
-    """
-    try:
-        found = RecoSettings.from_json(run.config.values)
-        chosen = run.backtest.chosen.get("values") if run.backtest else None
-        if found.mode != AUTO or not chosen:
-            return found
-        return RecoSettings.from_json(merged(run.config.values, chosen))
-    except ValueError:
-        return RecoSettings()
 
 
 @lru_cache(maxsize=1)

@@ -14,6 +14,7 @@ from typing import Any
 from django.db.models import Max
 from django.utils import timezone
 
+from crm_project.common.exceptions import CrmError
 from customers.models import Customer
 from orders.models import Order, OrderItem, Product
 from recommendations.models import RecoExportItem, RecoItem, RecoRun
@@ -27,7 +28,8 @@ from recommendations.selectors.recommendations import (
     end_of,
     list_of,
 )
-from recommendations.selectors.whole_shop import exact_reasons, settings_of_run
+from recommendations.selectors.run_plan import settings_of_run
+from recommendations.selectors.whole_shop import exact_reasons
 from recommendations.selectors.words.languages import spoken
 from recommendations.selectors.words.refusals import refusal, refusals
 
@@ -117,12 +119,20 @@ def _asked(customer: Customer, product: Product, run: RecoRun, found: CustomerLi
         customer=customer,
         product=product,
         run=run,
-        settings=settings_of_run(run),
+        settings=_settings(run),
         until=until,
         found=found,
         bought=_day(days.get(Order.Kind.SALE), run),
         returned=_day(days.get(Order.Kind.RETURN), run),
     )
+
+
+def _settings(run: RecoRun) -> RecoSettings:
+    """Return what the run was made with; the defaults for what this version does not know."""
+    try:
+        return settings_of_run(run)
+    except CrmError:
+        return RecoSettings()
 
 
 def _day(moment: datetime | None, run: RecoRun) -> date | None:

@@ -23,7 +23,7 @@ from customers.models import Purpose
 from recommendations.models import RecoRun
 from recommendations.scoring import audit_rules as rules
 from recommendations.scoring.settings import RecoSettings
-from recommendations.selectors.run_plan import settings_of
+from recommendations.selectors.run_plan import settings_of_run
 from recommendations.services import audit_sql as sql
 
 STEP = "recommendation audit"
@@ -172,7 +172,7 @@ def _audit(
     user: User | None,
     progress: Progress | None,
 ) -> AuditResult:
-    params = parameters(run, at=at, reco=settings_of(run.config)) | {
+    params = parameters(run, at=at, reco=settings_of_run(run)) | {
         "channel": channel or getattr(settings, "CRM_RECOMMEND_CHANNEL", "email"),
         "purpose": Purpose.MARKETING.value,
     }

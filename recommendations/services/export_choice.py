@@ -13,7 +13,7 @@ from analytics.models import SavedSegment
 from customers.models import Campaign
 from recommendations.models import RecoRun
 from recommendations.selectors.contactability import decide
-from recommendations.selectors.run_plan import settings_of
+from recommendations.selectors.run_plan import settings_of_run
 from recommendations.services import export_sql as sql
 from recommendations.services.audit import chunks, parameters
 
@@ -45,7 +45,7 @@ def choose(
     *, run: RecoRun, campaign: Campaign, segment: SavedSegment | None, at: datetime
 ) -> Choice:
     """Decide for every customer with a list, on the data as they are now."""
-    params = parameters(run, at=at, reco=settings_of(run.config))
+    params = parameters(run, at=at, reco=settings_of_run(run))
     members = _members(segment)
     failed = _failing_now(run, params)
     same_channel = run.checks.get("channel") == campaign.channel

@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,7 @@ READ, RECOMMENDED = 10, 95
 """The parts done when the shop is read, and when all lists are written."""
 
 Result = TypeVar("Result")
+Args = ParamSpec("Args")
 
 
 class RunStoppedError(CrmError):
@@ -52,9 +53,11 @@ class _Clock:
         if self._progress is not None:
             self._progress(done, PARTS, message)
 
-    def timed(self, name: str, work: Callable[[], Result]) -> Result:
+    def timed(
+        self, name: str, work: Callable[Args, Result], *args: Args.args, **kwargs: Args.kwargs
+    ) -> Result:
         started = perf_counter()
-        result = work()
+        result = work(*args, **kwargs)
         self.add(name, perf_counter() - started)
         return result
 
@@ -77,15 +80,15 @@ def compute(
     run.timings = clock.seconds
     clock.say(0, "Looking at the data")
     plan = plan_of(config=run.config, as_of=run.as_of)
-    report = clock.timed("quality", lambda: check(as_of=run.as_of, settings=plan.settings))
+    report = clock.timed("quality", check, as_of=run.as_of, settings=plan.settings)
     run.quality = report.to_json()
     if not report.passed:
         raise RunStoppedError(" ".join(report.stops))
     clock.say(2, "Reading the orders")
     run.contact_policy = policy_snapshot()
     silence = run.contact_policy["silence_window_days"]
-    shop = clock.timed("read", lambda: load_shop(as_of=run.as_of, silence_window_days=silence))
-    run.data_version = clock.timed("data_version", lambda: data_version(shop))
+    shop = clock.timed("read", load_shop, as_of=run.as_of, silence_window_days=silence)
+    run.data_version = clock.timed("data_version", data_version, shop)
     run.code_version = code_version()
     run.mode, run.backtest, run.words = plan.mode, plan.backtest, list(plan.words)
     rows = _rows(shop, chosen)
@@ -136,11 +139,8 @@ def _take(
     started = perf_counter()
     for lists in chunks:
         clock.add("recommend", perf_counter() - started)
-        decisions = clock.timed("contact", lambda: _decisions(run, shop, lists))  # noqa: B023
-        clock.timed(
-            "write",
-            lambda: sink.add(lists.items, lists.excluded, decisions, full=full),  # noqa: B023
-        )
+        decisions = clock.timed("contact", _decisions, run, shop, lists)
+        clock.timed("write", sink.add, lists.items, lists.excluded, decisions, full=full)
         done = READ + (RECOMMENDED - READ) * min(sink.customers, total) // total
         clock.say(done, "Recommending")
         started = perf_counter()

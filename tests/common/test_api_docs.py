@@ -10,10 +10,13 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from analytics.services.embeddings import embed_customers
 from analytics.services.profiles import refresh_profiles
+from recommendations.services.approvals import decide_run
+from recommendations.services.audit import audit
 from tests.analytics.embedding_support import embedded_shop
 from tests.analytics.profile_support import buy
 from tests.analytics.queued import remove_all
-from tests.factories import CustomerFactory, ProductFactory
+from tests.factories import CampaignFactory, CustomerFactory, ProductFactory
+from tests.recommendations.storage import make_run
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 EXAMPLES = re.findall(r"```sh\n(curl .*)\n```", PAGE)
@@ -68,6 +71,12 @@ def test_the_example_runs(api, settings, tmp_path, command):
         buy("C1", "2011-01-10", (embedded_shop(each=2)[0], "20.00"))
         refresh_profiles()
         embed_customers(all=True)
+    if "/reco-exports" in command:
+        CampaignFactory(code="spring")
+        item = (CustomerFactory(), ProductFactory(), 1, {"price": 5})
+        run = make_run([item], quality={"passed": True, "words": "Fine.", "findings": []})
+        audit(run=run)
+        decide_run(run=run, decision="approved", user=api.user)
     method, path, headers, body, form = parts(command)
     kind = headers.pop("Content-Type", "")
     headers["Authorization"] = authorization(headers["Authorization"], api.secret)

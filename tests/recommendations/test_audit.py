@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from crm_project.common.exceptions import ConflictError, CrmError
@@ -207,8 +208,6 @@ def test_an_audit_is_repeated_in_place_and_two_at_once_exclude_each_other(in_thr
 
 @pytest.mark.django_db(transaction=True)
 def test_a_second_audit_at_once_is_told_to_come_back(in_thread):
-    from django.db import transaction  # noqa: PLC0415
-
     run = make_run([(CustomerFactory(), wine(), 1, offer())])
     with transaction.atomic():
         lock_run(run)

@@ -1,6 +1,7 @@
 """Nothing unapproved leaves, nobody who may not be contacted, no control customer, no half file."""
 
 import csv
+import gzip
 import hashlib
 import io
 from datetime import timedelta
@@ -396,8 +397,6 @@ def test_the_file_goes_after_a_time_and_the_manifest_stays(user, campaign):
 
 
 def test_a_file_that_somebody_changed_is_not_given_out(user, campaign):
-    import gzip  # noqa: PLC0415
-
     made = export(run=approved(CustomerFactory(), user=user), campaign=campaign, user=user)
     RecoExportFile.objects.update(packed=gzip.compress(b"something else"))
 
