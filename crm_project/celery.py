@@ -5,11 +5,18 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, celeryd_init, setup_logging, task_postrun, task_prerun
+from celery.signals import (
+    beat_init,
+    celeryd_init,
+    heartbeat_sent,
+    setup_logging,
+    task_postrun,
+    task_prerun,
+)
 from django.conf import settings
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from crm_project import embedded
+from crm_project import alive, embedded
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crm_project.settings")
 
@@ -29,6 +36,12 @@ def log_as_the_web_does(**kwargs: Any) -> None:
 def hold_embedded_services(**kwargs: Any) -> None:
     """Worker and beat hold their own share of the embedded servers, where those are in use."""
     embedded.ensure_for_process()
+
+
+@heartbeat_sent.connect
+def say_that_the_worker_lives(**kwargs: Any) -> None:
+    """With every heartbeat to the broker, about every two seconds."""
+    alive.touch()
 
 
 @task_prerun.connect

@@ -97,6 +97,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "crm_project.health.ProbeMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -135,25 +136,38 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # --- PostgreSQL and Valkey ------------------------------------------------------------------
 
-EMBEDDED_POSTGRES = env.str("DATABASE_URL", default="") == ""
+DATABASE_URL = env.str("DATABASE_URL", default="")
+POSTGRES_HOST = env.str("POSTGRES_HOST", default="")
+EMBEDDED_POSTGRES = not DATABASE_URL and not POSTGRES_HOST
 EMBEDDED_VALKEY = env.str("REDIS_URL", default="") == ""
 
 
 def _database() -> dict[str, Any]:
-    """Return the one database: the given URL, or the embedded server's socket."""
+    """Return the one database: the URL, the parts of one, or the embedded server's socket."""
     if EMBEDDED_POSTGRES:
         config: dict[str, Any] = {
             "ENGINE": "django.db.backends.postgresql",
             **embedded.database_config(),
         }
-    else:
+    elif DATABASE_URL:
         config = dict(env.db_url("DATABASE_URL"))
+    else:
+        config = {
+            "ENGINE": "django.db.backends.postgresql",
+            "HOST": POSTGRES_HOST,
+            "PORT": env.int("POSTGRES_PORT", default=5432),
+            "NAME": env.str("POSTGRES_DB", default="crmdb"),
+            "USER": env.str("POSTGRES_USER", default="crmuser"),
+            "PASSWORD": env.str("POSTGRES_PASSWORD", default=""),
+        }
     pool = env.int("DATABASE_POOL_SIZE", default=0)
     options = config.setdefault("OPTIONS", {})
     # PostgreSQL looks into a schema of the user's name first. For a user "crm" that would be the
     # schema of the SQL contract: our own tables would be made in there.
     given = options.get("options", "")
-    options["options"] = f"-c search_path=public {given}".strip()
+    patience = env.int("DATABASE_LOCK_TIMEOUT_SECONDS", default=0)
+    waits = f"-c lock_timeout={patience}s " if patience else ""
+    options["options"] = f"-c search_path=public {waits}{given}".strip()
     if pool:
         options["pool"] = {"min_size": 1, "max_size": pool, "timeout": 10}
     else:
@@ -206,9 +220,11 @@ CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TIMEZONE = TIME_ZONE
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "crm_project.beat:LivingScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 DJANGO_CELERY_BEAT_TZ_AWARE = True
+# Worker and beat touch it as long as they live, for probes. consume_signals has --alive-file.
+CRM_ALIVE_FILE = env.str("CRM_ALIVE_FILE", default="")
 # A running job whose worker gave no sign for so long is given to another one.
 CRM_JOB_SILENT_SECONDS = env.int("CRM_JOB_SILENT_SECONDS", default=15)
 
@@ -292,8 +308,6 @@ LOGIN_REDIRECT_URL = "admin:index"
 # --- Web security ---------------------------------------------------------------------------
 
 SECURE_SSL_REDIRECT = env.bool("DJANGO_SECURE_SSL_REDIRECT", default=PRODUCTION)
-# Probes come from inside, without TLS.
-SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 SECURE_HSTS_SECONDS = env.int("DJANGO_HSTS_SECONDS", default=31_536_000 if PRODUCTION else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
 SECURE_HSTS_PRELOAD = PRODUCTION

@@ -30,7 +30,7 @@ def production_is_safe(**kwargs: Any) -> list[Error]:
         (
             settings.EMBEDDED_POSTGRES,
             "The embedded PostgreSQL is not for production.",
-            "Set DATABASE_URL to a PostgreSQL 18 server with the vector extension.",
+            "Set DATABASE_URL or POSTGRES_HOST: a PostgreSQL 18 server with the vector extension.",
             "crm.E004",
         ),
         (

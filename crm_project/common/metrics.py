@@ -1,6 +1,7 @@
 """What Prometheus should know about background work, read when it asks."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from django.db import DatabaseError
 from django.db.models import Count, Max, Min
@@ -21,7 +22,7 @@ class JobMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         try:
-            yield from (_jobs(), _oldest_wait(), _age(), *_freshness())
+            yield from (_jobs(), _failed(), _oldest_wait(), _age(), *_freshness())
         except DatabaseError:
             # The other metrics stay readable while the database is away; /readyz says that it is.
             return
@@ -34,6 +35,14 @@ def _jobs() -> Metric:
     for status, count in {**counts, **dict(found)}.items():
         metric.add_metric([str(status)], count)
     return metric
+
+
+def _failed() -> Metric:
+    since = timezone.now() - timedelta(hours=1)
+    failed = Job.objects.filter(status=Job.Status.FAILED, finished_at__gte=since)
+    return GaugeMetricFamily(
+        "crm_jobs_failed_last_hour", "Jobs that failed within an hour.", failed.count()
+    )
 
 
 def _oldest_wait() -> Metric:

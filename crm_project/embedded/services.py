@@ -79,6 +79,8 @@ def needed(environ: Mapping[str, str] | None = None) -> tuple[bool, bool]:
         return not (environ.get(variable) or environ.get(f"{variable}_FILE"))
 
     without = [variable for variable in ("DATABASE_URL", "REDIS_URL") if missing(variable)]
+    if "DATABASE_URL" in without and not missing("POSTGRES_HOST"):
+        without.remove("DATABASE_URL")
     if without and environ.get("CRM_ENV") == "production":
         message = (
             "CRM_ENV=production does not use the embedded servers, which are for development, "
