@@ -58,7 +58,8 @@ OVERLAYS = dev staging prod
 manifests: ## Render k8s/overlays into k8s/rendered (needs kubectl)
 	mkdir -p k8s/rendered
 	for overlay in $(OVERLAYS); do \
-		kubectl kustomize k8s/overlays/$$overlay >k8s/rendered/$$overlay.yaml || exit 1; done
+		kubectl kustomize k8s/overlays/$$overlay >k8s/rendered/new && \
+		mv k8s/rendered/new k8s/rendered/$$overlay.yaml || exit 1; done
 	find k8s/base k8s/components k8s/monitoring k8s/overlays -type f | LC_ALL=C sort | xargs sha256sum >k8s/rendered/SHA256SUMS
 
 requirements: .venv/dev.stamp ## Compile requirements/*.in to pinned, hashed *.txt (ARGS=--upgrade for newer ones)

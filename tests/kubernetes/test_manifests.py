@@ -50,7 +50,7 @@ def test_what_is_rendered_is_what_kubectl_makes(overlay):
         ["kubectl", "kustomize", str(ROOT / "k8s" / "overlays" / overlay)],
         check=True,
         capture_output=True,
-        timeout=60,
+        timeout=110,
     )
 
     assert made.stdout == (RENDERED / f"{overlay}.yaml").read_bytes()
