@@ -194,7 +194,10 @@ class TestSettingsOfServers:
 def test_a_real_valkey_takes_its_settings_and_keeps_its_word(tmp_path):
     """The pod's own script, with the file of the overlay and a password of a secret."""
     script = Manifests.of("prod").workload("valkey").pod["containers"][0]["command"][-1]
-    config = ROOT / "k8s/base/files/valkey.conf"
+    config = tmp_path / "valkey.conf"
+    given = (ROOT / "k8s/base/files/valkey.conf").read_text()
+    assert "dir /data\n" in given
+    config.write_text(given.replace("dir /data\n", ""))
     (tmp_path / "secret").write_text("s3cret")
     (tmp_path / "data").mkdir()
     socket = tmp_path / "v.sock"
