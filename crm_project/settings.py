@@ -1,4 +1,4 @@
-"""Every setting of the project, in one file. Values come from the environment only.
+"""Every setting of the project. Values come from the environment only.
 
 `.env.example` documents each variable; `crm_project.common.checks` refuses bad combinations
 with numbered messages. Secrets may be given as ``NAME`` or as ``NAME_FILE`` (a mounted file).
@@ -12,7 +12,7 @@ import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 
-from crm_project import embedded, logs
+from crm_project import databases, embedded, logs
 from crm_project.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from crm_project.unfold import UNFOLD as UNFOLD
 
@@ -136,47 +136,10 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # --- PostgreSQL and Valkey ------------------------------------------------------------------
 
-DATABASE_URL = env.str("DATABASE_URL", default="")
-POSTGRES_HOST = env.str("POSTGRES_HOST", default="")
-EMBEDDED_POSTGRES = not DATABASE_URL and not POSTGRES_HOST
+EMBEDDED_POSTGRES = not databases.is_named(env)
 EMBEDDED_VALKEY = env.str("REDIS_URL", default="") == ""
 
-
-def _database() -> dict[str, Any]:
-    """Return the one database: the URL, the parts of one, or the embedded server's socket."""
-    if EMBEDDED_POSTGRES:
-        config: dict[str, Any] = {
-            "ENGINE": "django.db.backends.postgresql",
-            **embedded.database_config(),
-        }
-    elif DATABASE_URL:
-        config = dict(env.db_url("DATABASE_URL"))
-    else:
-        config = {
-            "ENGINE": "django.db.backends.postgresql",
-            "HOST": POSTGRES_HOST,
-            "PORT": env.int("POSTGRES_PORT", default=5432),
-            "NAME": env.str("POSTGRES_DB", default="crmdb"),
-            "USER": env.str("POSTGRES_USER", default="crmuser"),
-            "PASSWORD": env.str("POSTGRES_PASSWORD", default=""),
-        }
-    pool = env.int("DATABASE_POOL_SIZE", default=0)
-    options = config.setdefault("OPTIONS", {})
-    # PostgreSQL looks into a schema of the user's name first. For a user "crm" that would be the
-    # schema of the SQL contract: our own tables would be made in there.
-    given = options.get("options", "")
-    patience = env.int("DATABASE_LOCK_TIMEOUT_SECONDS", default=0)
-    waits = f"-c lock_timeout={patience}s " if patience else ""
-    options["options"] = f"-c search_path=public {waits}{given}".strip()
-    if pool:
-        options["pool"] = {"min_size": 1, "max_size": pool, "timeout": 10}
-    else:
-        config["CONN_MAX_AGE"] = 60
-        config["CONN_HEALTH_CHECKS"] = True
-    return config
-
-
-DATABASES = {"default": _database()}
+DATABASES = {"default": databases.database(env)}
 REDIS_URL = embedded.redis_url() if EMBEDDED_VALKEY else env.str("REDIS_URL")
 
 CACHES = {

@@ -1,0 +1,48 @@
+"""The one database: the URL, the parts of one, or the embedded server's socket."""
+
+from typing import Any
+
+import environ
+
+from crm_project import embedded
+
+ENGINE = "django.db.backends.postgresql"
+
+
+def is_named(env: environ.Env) -> bool:
+    """Tell whether the environment names a server; else an embedded one is started."""
+    return bool(env.str("DATABASE_URL", default="") or env.str("POSTGRES_HOST", default=""))
+
+
+def database(env: environ.Env) -> dict[str, Any]:
+    """Return what ``DATABASES`` says of it."""
+    config = _server(env)
+    options = config.setdefault("OPTIONS", {})
+    # PostgreSQL looks into a schema of the user's name first. For a user "crm" that would be the
+    # schema of the SQL contract: our own tables would be made in there.
+    given = options.get("options", "")
+    patience = env.int("DATABASE_LOCK_TIMEOUT_SECONDS", default=0)
+    waits = f"-c lock_timeout={patience}s " if patience else ""
+    options["options"] = f"-c search_path=public {waits}{given}".strip()
+    pool = env.int("DATABASE_POOL_SIZE", default=0)
+    if pool:
+        options["pool"] = {"min_size": 1, "max_size": pool, "timeout": 10}
+    else:
+        config["CONN_MAX_AGE"] = 60
+        config["CONN_HEALTH_CHECKS"] = True
+    return config
+
+
+def _server(env: environ.Env) -> dict[str, Any]:
+    if not is_named(env):
+        return {"ENGINE": ENGINE, **embedded.database_config()}
+    if env.str("DATABASE_URL", default=""):
+        return dict(env.db_url("DATABASE_URL"))
+    return {
+        "ENGINE": ENGINE,
+        "HOST": env.str("POSTGRES_HOST"),
+        "PORT": env.int("POSTGRES_PORT", default=5432),
+        "NAME": env.str("POSTGRES_DB", default="crmdb"),
+        "USER": env.str("POSTGRES_USER", default="crmuser"),
+        "PASSWORD": env.str("POSTGRES_PASSWORD", default=""),
+    }
