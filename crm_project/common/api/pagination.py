@@ -244,7 +244,7 @@ def _after(
     """Filter to the rows beyond a position that a caller sent, and may have tampered with."""
     try:
         return rows.filter(_beyond(fields, position))
-    except (ValueError, TypeError, ValidationError) as error:
+    except (ValueError, TypeError, OverflowError, ValidationError) as error:
         raise exceptions.ValidationError({"cursor": [BROKEN]}) from error
 
 
