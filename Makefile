@@ -14,7 +14,7 @@ AS_IN_PRODUCTION = CRM_ENV=production DJANGO_ALLOWED_HOSTS=crm.example.com \
 	DATABASE_URL=postgres://crm@db.invalid/crm REDIS_URL=redis://valkey.invalid/0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint bench bench-signals run fmt manifests requirements clean
+.PHONY: help demo test test-roles test-slow lint bench bench-signals run fmt manifests requirements clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: .venv/dev.stamp ## Run the tests on all cores (ARGS="-k rfm" chooses, ARGS
 test-slow: .venv/dev.stamp ## Run the proofs that take minutes: kills, power cuts, bad networks (docs/proofs.md)
 	@sh tests/proofs/install.sh
 	$(PY) -m pytest -m slow_proof tests/proofs $(ARGS)
+
+test-roles: .venv/dev.stamp ## Run the tests logged in to PostgreSQL as app_user, who owns nothing
+	CRM_TEST_ROLE=app_user $(PY) -m pytest -n auto $(ARGS)
 
 lint: .venv/dev.stamp ## Check format, style, imports, types, SQL, templates, migrations, settings
 	$(PY) -m ruff format --check . && $(PY) -m ruff check .

@@ -142,6 +142,19 @@ EMBEDDED_VALKEY = env.str("REDIS_URL", default="") == ""
 DATABASES = {"default": databases.database(env)}
 REDIS_URL = embedded.redis_url() if EMBEDDED_VALKEY else env.str("REDIS_URL")
 
+# What `manage.py apply_roles` gives the database's logins; nothing else reads them. A role without
+# one keeps the password that it has.
+CRM_ROLE_PASSWORDS = {
+    role: password
+    for role, password in {
+        "admin_user": env.str("CRM_ADMIN_PASSWORD", default=""),
+        "app_user": env.str("CRM_APP_PASSWORD", default=""),
+        "ml_user": env.str("CRM_ML_PASSWORD", default=""),
+        "ask_user": env.str("CRM_ASK_PASSWORD", default=""),
+    }.items()
+    if password
+}
+
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",

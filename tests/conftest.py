@@ -1,5 +1,6 @@
 """Fixtures used everywhere."""
 
+import contextlib
 import re
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from tests import database_template
+from tests import as_role, database_template
 from tests.api import Api
 from tests.factories import UserFactory
 
@@ -37,6 +38,11 @@ def pytest_collection_modifyitems(items):
     The order of pytest-django stays: first tests that roll back, then those that commit, which may
     leave something behind, then those without a database. Workers get tests in this order.
     """
+    if as_role.ROLE:
+        skipped = pytest.mark.skip(reason=f"needs the owner of the database, not {as_role.ROLE}")
+        for item in items:
+            if item.get_closest_marker("owner"):
+                item.add_marker(skipped)
     first = next((place for place, item in enumerate(items) if commits(item)), len(items))
     items[first:] = sorted(items[first:], key=lambda item: not item.get_closest_marker("slow"))
 
@@ -55,6 +61,16 @@ def django_db_modify_db_settings(
     if settings.EMBEDDED_POSTGRES:
         with django_db_blocker.unblock():
             connection.settings_dict["TEST"]["TEMPLATE"] = database_template.ready()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """Log in as another database role than the owner, if asked to (tests/as_role.py)."""
+    with contextlib.ExitStack() as until_the_end:
+        if as_role.ROLE:
+            with django_db_blocker.unblock():
+                until_the_end.enter_context(as_role.logged_in())
+        yield
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from tests.analytics.support import shop
 from tests.factories import CustomerFactory
 from tests.signals import a_signal
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.owner]
 
 SHOP = {"A": [("2011-11-09", "10")], "B": [("2011-11-01", "20")], "C": []}
 

@@ -15,7 +15,7 @@ from analytics.services.signal_store import store
 from customers.models import Customer
 from tests.analytics.signals import envelope, segment
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.owner]
 
 
 @pytest.fixture
