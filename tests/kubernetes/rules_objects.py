@@ -10,10 +10,15 @@ from tests.kubernetes.manifests import Manifests, selects, values
 PASSWORD_LIKE = re.compile(r"passw|secret|token|credential|api_?key|private_?key|access_?key", re.I)
 URL_WITH_PASSWORD = re.compile(r"[a-z0-9+]+://[^/\s:@{]*:[^@\s/{]+@")
 FIELDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
-SCALED = {"crm-web", "crm-consumer"}
+SCALED = {"crm-web", "crm-consumer", "crm-worker"}
+
+BY_QUEUE = {
+    "crm-consumer": {"crm_signal_queue_depth": 100, "crm_signal_queue_oldest_seconds": 5},
+    "crm-worker": {"crm_jobs_queued": 2},
+}
 
 
-def only_web_and_consumers_are_scaled(all_of: Manifests):
+def only_what_holds_no_data_is_scaled(all_of: Manifests):
     """8: an autoscaler on a database makes empty databases."""
     deployments = all_of.names("Deployment")
     for doc in all_of.kind("HorizontalPodAutoscaler"):
@@ -33,7 +38,7 @@ def only_web_and_consumers_are_scaled(all_of: Manifests):
 
 
 def scaling_follows_the_thresholds(all_of: Manifests):
-    """8: 70 % CPU, 80 % memory; consumers by 100 waiting signals each and 5 s, where measured."""
+    """8: 70 % CPU, 80 % memory; consumers and workers by what waits, where measured."""
     for doc in all_of.kind("HorizontalPodAutoscaler"):
         wanted = {"cpu": 70, "memory": 80}
         found: dict[str, Any] = {}
@@ -45,8 +50,8 @@ def scaling_follows_the_thresholds(all_of: Manifests):
                 target = metric["external"]["target"]
                 value = target.get("averageValue", target.get("value"))
                 found[metric["external"]["metric"]["name"]] = int(value)
-        if doc["metadata"]["name"] == "crm-consumer" and all_of.kind("PrometheusRule"):
-            wanted |= {"crm_signal_queue_depth": 100, "crm_signal_queue_oldest_seconds": 5}
+        if all_of.kind("PrometheusRule"):
+            wanted |= BY_QUEUE.get(doc["metadata"]["name"], {})
         if found != wanted:
             yield f"{doc['metadata']['name']} is scaled by {found}"
 
@@ -298,7 +303,7 @@ def the_cluster_of_servers_loses_nothing(all_of: Manifests):
 
 
 RULES = (
-    only_web_and_consumers_are_scaled,
+    only_what_holds_no_data_is_scaled,
     scaling_follows_the_thresholds,
     disruptions_are_bounded,
     secrets_are_references,

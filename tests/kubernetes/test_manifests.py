@@ -70,4 +70,4 @@ def test_production_scales_as_far_as_was_asked_for(overlays):
         for doc in overlays["prod"].kind("HorizontalPodAutoscaler")
     }
 
-    assert scaled == {"crm-web": (5, 20), "crm-consumer": (5, 30)}
+    assert scaled == {"crm-web": (5, 20), "crm-consumer": (5, 30), "crm-worker": (3, 12)}

@@ -5,7 +5,8 @@ import re
 
 import pytest
 import yaml
-from prometheus_client import CollectorRegistry
+from django_prometheus.middleware import Metrics
+from prometheus_client import REGISTRY, CollectorRegistry
 
 from analytics.metrics import SignalMetrics
 from crm_project.common.metrics import JobMetrics
@@ -48,6 +49,19 @@ def test_alerts_and_dashboard_ask_for_numbers_that_there_are():
     assert names - collected() == set()
 
 
+@pytest.mark.django_db
+def test_alerts_and_dashboard_ask_for_requests_as_they_are_counted():
+    asked = [rule["expr"] for rule in rules().values()]
+    asked += [target["expr"] for panel in panels() for target in panel["targets"]]
+    names = {name for text in asked for name in re.findall(r"\bdjango_\w+", text)}
+    Metrics.get_instance()
+    kept = {metric.name for metric in REGISTRY.collect()}
+
+    assert len(names) > 1
+    assert {re.sub(r"_(total|bucket|count|sum)$", "", name) for name in names} - kept == set()
+
+
+@pytest.mark.django_db
 def test_autoscalers_ask_for_numbers_that_prometheus_hands_on():
     adapter = yaml.safe_load((MONITORING / "prometheus-adapter.yaml").read_text("utf-8"))
     handed_on = {rule["name"]["as"]: rule["seriesQuery"] for rule in adapter["rules"]["external"]}
@@ -59,7 +73,8 @@ def test_autoscalers_ask_for_numbers_that_prometheus_hands_on():
     }
 
     assert asked == set(handed_on)
-    assert all(f'__name__="{name}"' in query for name, query in handed_on.items())
+    series = {re.search(r'__name__="(\w+)"', query).group(1) for query in handed_on.values()}
+    assert series - collected() == set()
 
 
 @pytest.mark.parametrize(
