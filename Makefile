@@ -14,7 +14,7 @@ AS_IN_PRODUCTION = CRM_ENV=production DJANGO_ALLOWED_HOSTS=crm.example.com \
 	DATABASE_URL=postgres://crm@db.invalid/crm REDIS_URL=redis://valkey.invalid/0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-roles test-slow lint bench bench-signals run fmt manifests requirements clean
+.PHONY: help demo test test-roles test-slow lint bench bench-signals run fmt manifests policies requirements clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,8 +65,11 @@ manifests: ## Render k8s/overlays into k8s/rendered (needs kubectl)
 		mv k8s/rendered/new k8s/rendered/$$overlay.yaml || exit 1; done
 	find k8s/base k8s/components k8s/monitoring k8s/overlays -type f | LC_ALL=C sort | xargs sha256sum >k8s/rendered/SHA256SUMS
 
+policies: .venv/policies/policies.stamp .venv/dev.stamp ## Ask checkov about k8s and Dockerfile (installs it for make test, too)
+	$(PY) -m pytest tests/kubernetes/test_policies.py -n 0
+
 requirements: .venv/dev.stamp ## Compile requirements/*.in to pinned, hashed *.txt (ARGS=--upgrade for newer ones)
-	for list in base prod demo dev uv; do $(PY) -m uv pip compile --quiet --universal \
+	for list in base prod demo dev uv policies; do $(PY) -m uv pip compile --quiet --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--custom-compile-command "make requirements" $(ARGS) \
 		requirements/$$list.in -o requirements/$$list.txt || exit 1; done
@@ -77,6 +80,10 @@ clean: ## Remove .venv and the tools' caches; the data in .crm stays
 # A stamp is older than its list when the list changed: then it is installed again.
 .venv/%.stamp: requirements/%.txt requirements/uv.txt .venv/bin/python
 	@sh requirements/install.sh $*
+
+# In a place of its own: its hundred packages would hold ours to old versions.
+.venv/policies/policies.stamp: requirements/policies.txt .venv/bin/python
+	@VENV=.venv/policies sh requirements/install.sh policies
 
 # Also where the Python behind the symbolic link has gone.
 .venv/bin/python:
