@@ -21,9 +21,7 @@ def database(env: environ.Env) -> dict[str, Any]:
     # PostgreSQL looks into a schema of the user's name first. For a user "crm" that would be the
     # schema of the SQL contract: our own tables would be made in there.
     given = options.get("options", "")
-    patience = env.int("DATABASE_LOCK_TIMEOUT_SECONDS", default=0)
-    waits = f"-c lock_timeout={patience}s " if patience else ""
-    options["options"] = f"-c search_path=public {waits}{given}".strip()
+    options["options"] = f"-c search_path=public {given}".strip()
     pool = env.int("DATABASE_POOL_SIZE", default=0)
     if pool:
         options["pool"] = {"min_size": 1, "max_size": pool, "timeout": 10}

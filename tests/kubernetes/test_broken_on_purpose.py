@@ -323,7 +323,7 @@ DEV = {
         "nothing_starts_before_the_migrations",
     ),
     "migration that waits for locks": (
-        lambda m: box(m, "crm-migrate").pop("env"),
+        lambda m: box(m, "crm-migrate")["command"].extend(["--lock-seconds", "0"]),
         "nothing_starts_before_the_migrations",
     ),
     "data that go with the StatefulSet": (

@@ -139,11 +139,6 @@ class TestTheDatabaseInParts:
 
         assert said.startswith("host 5433 name u p")
 
-    def test_a_migration_may_be_told_not_to_wait_for_locks(self):
-        said = database_of(POSTGRES_HOST="postgres", DATABASE_LOCK_TIMEOUT_SECONDS="5")
-
-        assert said.endswith("-c search_path=public -c lock_timeout=5s")
-
     def test_a_host_is_enough_to_start_no_server_of_our_own(self):
         known = {"CRM_ENV": "production", "REDIS_URL": "redis://valkey/0"}
 
