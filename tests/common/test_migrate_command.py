@@ -9,7 +9,7 @@ from crm_project.common.exceptions import ConflictError
 from crm_project.common.services import migrating
 from crm_project.common.services.migrating import migrate_beside_others
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.owner]
 
 
 def connect(**options):
