@@ -248,6 +248,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     active=_at("analytics_pipelinerun"),
                 ),
                 _page("Freshness", "update", "common_freshness", "common.view_refreshstate"),
+                _list("Backups", "backup", "common.backuprun"),
+                _list("Restore drills", "settings_backup_restore", "common.drillrun"),
                 _list("Schedules", "schedule", "django_celery_beat.periodictask"),
             ],
         ),

@@ -42,6 +42,16 @@ def percent(part: Decimal | float, whole: Decimal | float) -> float:
     return round(float(part) * 100 / float(whole), 1) if whole else 0.0
 
 
+def size(number: int | None) -> str:
+    """Return bytes as people read them, like ``12.3 MiB``."""
+    if number is None:
+        return NOTHING
+    for unit, name in ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB")):
+        if number >= unit:
+            return f"{number / unit:,.1f} {name}"
+    return f"{number} bytes"
+
+
 def duration(span: timedelta | None) -> str:
     """Return a time span in words, like ``1 h 05 min`` or ``0.8 s``."""
     if span is None:

@@ -48,3 +48,23 @@ def register(number: Number) -> None:
 def numbers() -> list[Number]:
     """Return what is watched, in the order of the page."""
     return sorted(_numbers.values(), key=lambda number: (number.position, number.step))
+
+
+BACKUP = Number(
+    step="backup",
+    label="Backup",
+    what="A copy of the whole database, away from it",
+    task="crm_project.common.tasks.backup_nightly",
+    page="common_backuprun_changelist",
+    permission="common.view_backuprun",
+    position=900,
+)
+BACKUP_DRILL = Number(
+    step="backup drill",
+    label="Restore drill",
+    what="The proof that the newest backup can be restored, every row compared",
+    task="crm_project.common.tasks.drill_nightly",
+    page="common_drillrun_changelist",
+    permission="common.view_drillrun",
+    position=901,
+)

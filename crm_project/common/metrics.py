@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from crm_project.common.models import Job, RefreshState
+from crm_project.common.selectors.backups import trust
 from crm_project.common.selectors.freshness import report
 
 
@@ -22,7 +23,7 @@ class JobMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         try:
-            yield from (_jobs(), _failed(), _oldest_wait(), _age(), *_freshness())
+            yield from (_jobs(), _failed(), _oldest_wait(), _age(), *_freshness(), *_backups())
         except DatabaseError:
             # The other metrics stay readable while the database is away; /readyz says that it is.
             return
@@ -86,3 +87,24 @@ def _freshness() -> Iterator[Metric]:
         if row.newest and row.newest.duration is not None:
             kinds["seconds"].add_metric(name, row.newest.duration.total_seconds())
     yield from kinds.values()
+
+
+def _backups() -> Iterator[Metric]:
+    """Whether the data would survive the loss of the database. A time of 0 means: never."""
+    now = trust()
+    for name, words, promise in (
+        ("crm_backup_last_success", "Moment of the newest backup.", now.backup),
+        ("crm_backup_last_verified_restore", "When a backup was last restored.", now.restore),
+    ):
+        moment = promise.at.timestamp() if promise.at else 0.0
+        yield GaugeMetricFamily(f"{name}_timestamp_seconds", words, moment)
+    yield GaugeMetricFamily(
+        "crm_backup_failing", "Whether the last backup failed.", int(now.backup.failing)
+    )
+    yield GaugeMetricFamily(
+        "crm_backup_drill_failing", "Whether the last drill failed.", int(now.restore.failing)
+    )
+    size = (now.newest.file_bytes if now.newest else None) or 0
+    yield GaugeMetricFamily("crm_backup_last_size_bytes", "Size of the newest backup.", size)
+    took = now.proof.duration.total_seconds() if now.proof and now.proof.duration else 0.0
+    yield GaugeMetricFamily("crm_backup_drill_seconds", "How long the last good drill took.", took)

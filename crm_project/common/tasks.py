@@ -8,6 +8,7 @@ from celery import shared_task
 from django.db import OperationalError, transaction
 from kombu.exceptions import OperationalError as BrokerError
 
+from crm_project.common.backup_jobs import BACKUP, DRILL
 from crm_project.common.models import Job
 from crm_project.common.services import job_runs, jobs
 
@@ -43,3 +44,15 @@ def sweep_jobs() -> int:
     waiting = jobs.due_jobs()
     _send(waiting)
     return len(waiting)
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=30, max_retries=5)
+def backup_nightly() -> None:
+    """Have a backup made as a job: people see its progress, and a dead worker's is made again."""
+    enqueue(jobs.create_job(kind=BACKUP, params={}))
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=30, max_retries=5)
+def drill_nightly() -> None:
+    """Have the newest backup restored and compared, as a job."""
+    enqueue(jobs.create_job(kind=DRILL, params={}))

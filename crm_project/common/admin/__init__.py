@@ -1,4 +1,4 @@
-from crm_project.common.admin import jobs, people, refresh, schedules, tokens
+from crm_project.common.admin import backups, jobs, people, refresh, schedules, tokens
 from crm_project.common.admin.bases import (
     BigListAdmin,
     CrmAdmin,
@@ -22,6 +22,7 @@ __all__ = [
     "ReasonAdmin",
     "ReasonForm",
     "TemplateTab",
+    "backups",
     "done",
     "jobs",
     "people",

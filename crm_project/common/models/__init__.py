@@ -1,3 +1,4 @@
+from crm_project.common.models.backup import BackupRun, DrillRun
 from crm_project.common.models.base import DatabaseView, TimeStamped
 from crm_project.common.models.idempotency import StoredResponse
 from crm_project.common.models.job import Job
@@ -7,7 +8,9 @@ from crm_project.common.models.user import User
 
 __all__ = [
     "ApiToken",
+    "BackupRun",
     "DatabaseView",
+    "DrillRun",
     "Job",
     "RefreshState",
     "StoredResponse",

@@ -1,0 +1,205 @@
+"""Backups in a bucket of S3 or of what speaks like it: in parts, joined at the end."""
+
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from hashlib import md5
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from crm_project.backup.errors import TargetError, TargetFullError
+from crm_project.backup.targets import Readable, S3Options, Stored, Upload, Watched, upper_first
+
+PART_BYTES = 16 * 1024 * 1024
+"""Of the first parts. There may be 10,000: every 1,000 parts they become twice as large."""
+
+_REFUSED = {
+    "AccessDenied",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+    "403",
+}
+_MISSING = {"NoSuchKey", "NoSuchUpload", "404"}
+_FULL = {"InsufficientCapacity", "XMinioStorageFull", "QuotaExceeded", "507"}
+
+
+class BucketTarget:
+    """A bucket, or what lies under a prefix of it."""
+
+    def __init__(self, bucket: str, prefix: str, options: S3Options) -> None:
+        self._bucket = bucket
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._options = options
+        self._client = _client(options)
+
+    @property
+    def words(self) -> str:
+        at = f" at {self._options.endpoint}" if self._options.endpoint else ""
+        return f"the bucket {self._bucket}{at}"
+
+    def free_bytes(self) -> int | None:
+        with self.trouble():
+            self._client.head_bucket(Bucket=self._bucket)
+        return None
+
+    def start(self, key: str) -> Upload:
+        return _BucketUpload(self, self._client, self.place(key), self._lock())
+
+    @contextmanager
+    def read(self, key: str) -> Iterator[Readable]:
+        with self.trouble():
+            body = self._client.get_object(**self.place(key))["Body"]
+        try:
+            yield Watched(body, self.trouble)
+        finally:
+            body.close()
+
+    def stored(self) -> dict[str, Stored]:
+        found = {}
+        with self.trouble():
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix
+            )
+            for page in pages:
+                for item in page.get("Contents", []):
+                    key = item["Key"].removeprefix(self._prefix)
+                    if key and "/" not in key:
+                        found[key] = Stored(item["Size"], item["LastModified"])
+        return found
+
+    def delete(self, key: str) -> None:
+        with self.trouble():
+            self._client.delete_object(**self.place(key))
+
+    def sweep(self, before: datetime) -> list[str]:
+        gone = []
+        with self.trouble():
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self._bucket, Prefix=self._prefix
+            )
+            for page in pages:
+                for left in page.get("Uploads", []):
+                    if left["Initiated"] < before:
+                        self._client.abort_multipart_upload(
+                            Bucket=self._bucket, Key=left["Key"], UploadId=left["UploadId"]
+                        )
+                        gone.append(left["Key"].removeprefix(self._prefix))
+        return gone
+
+    def place(self, key: str) -> dict[str, str]:
+        return {"Bucket": self._bucket, "Key": f"{self._prefix}{key}"}
+
+    def _lock(self) -> dict[str, Any]:
+        """Return what keeps an object from being removed, where that is wished for."""
+        if not self._options.lock_days:
+            return {}
+        until = datetime.now(UTC) + timedelta(days=self._options.lock_days)
+        return {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": until}
+
+    @contextmanager
+    def trouble(self) -> Iterator[None]:
+        """Say in words what the service refused, or that there is none."""
+        try:
+            yield
+        except ClientError as error:
+            raise self._in_words(error) from error
+        except (BotoCoreError, OSError) as error:
+            raise TargetError(
+                f"{upper_first(self.words)} cannot be reached ({type(error).__name__}). "
+                "Look at CRM_BACKUP_URL and CRM_BACKUP_S3_ENDPOINT, and whether the service runs."
+            ) from error
+
+    def _in_words(self, error: ClientError) -> TargetError:
+        answer = error.response.get("Error", {})
+        code = str(answer.get("Code", ""))
+        if code in _REFUSED:
+            return TargetError(
+                f"{upper_first(self.words)} refused the access key, or what it may do ({code}). "
+                "Look at CRM_BACKUP_S3_ACCESS_KEY and CRM_BACKUP_S3_SECRET_KEY."
+            )
+        if code == "NoSuchBucket":
+            return TargetError(f"There is no bucket {self._bucket}. Make it first.")
+        if code in _MISSING:
+            return TargetError(f"What was looked for in {self.words} is not there.")
+        if code in _FULL:
+            return TargetFullError(f"There is no room left in {self.words} ({code}).")
+        said = str(answer.get("Message", ""))[:200]
+        return TargetError(f"{upper_first(self.words)} answered with an error: {code} {said}")
+
+
+class _BucketUpload:
+    """Parts of an object. The service shows it when they are joined, and not before."""
+
+    def __init__(
+        self, target: BucketTarget, client: Any, place: dict[str, str], lock: dict[str, Any]
+    ) -> None:
+        self._target = target
+        self._client = client
+        self._place = place
+        self._waiting = bytearray()
+        self._parts: list[dict[str, Any]] = []
+        with target.trouble():
+            made = client.create_multipart_upload(
+                **place, ContentType="application/octet-stream", **lock
+            )
+        self._id: str = made["UploadId"]
+
+    def write(self, data: bytes, /) -> int:
+        self._waiting += data
+        while len(self._waiting) >= self._part_bytes():
+            self._send(self._part_bytes())
+        return len(data)
+
+    def commit(self) -> None:
+        if self._waiting or not self._parts:
+            self._send(len(self._waiting))
+        with self._target.trouble():
+            self._client.complete_multipart_upload(
+                **self._place, UploadId=self._id, MultipartUpload={"Parts": self._parts}
+            )
+
+    def abort(self) -> None:
+        # If the service is gone, `sweep` removes the parts later.
+        with suppress(TargetError), self._target.trouble():
+            self._client.abort_multipart_upload(**self._place, UploadId=self._id)
+
+    def _part_bytes(self) -> int:
+        return int(PART_BYTES * 2 ** (len(self._parts) // 1000))
+
+    def _send(self, size: int) -> None:
+        number, part = len(self._parts) + 1, bytes(self._waiting[:size])
+        with self._target.trouble():
+            sent = self._client.upload_part(
+                **self._place,
+                UploadId=self._id,
+                PartNumber=number,
+                Body=part,
+                # What a bucket with locks demands, and a check of the way there for all others.
+                ContentMD5=b64encode(md5(part, usedforsecurity=False).digest()).decode(),
+            )
+        del self._waiting[:size]
+        self._parts.append({"PartNumber": number, "ETag": sent["ETag"]})
+
+
+def _client(options: S3Options) -> Any:
+    """Return a client that gives up within a minute. Empty options: boto3's usual ways."""
+    return boto3.client(
+        "s3",
+        endpoint_url=options.endpoint or None,
+        aws_access_key_id=options.access_key or None,
+        aws_secret_access_key=options.secret_key or None,
+        region_name=options.region or "us-east-1",
+        config=Config(
+            connect_timeout=5,
+            read_timeout=60,
+            retries={"mode": "standard", "total_max_attempts": 3},
+            # Not every service knows the newer checksums; ours is over the whole file.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )

@@ -1,0 +1,95 @@
+"""What lies at a target: backups, damaged ones said so, and halves that nobody finished."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from crm_project.backup.errors import BackupError, DamagedError
+from crm_project.backup.manifest import NAME, SUFFIX, Manifest
+from crm_project.backup.targets import Target
+
+HALF_AFTER = timedelta(days=1)
+"""No upload lasts so long: what has no manifest by then never gets one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One backup at the target. ``problem`` says in words why it is of no use; empty: none seen."""
+
+    name: str
+    manifest: Manifest | None
+    problem: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Whether it could be restored, as far as that can be seen without reading it."""
+        return self.manifest is not None and not self.problem
+
+
+def entries(target: Target) -> list[Entry]:
+    """Return the backups of a target, newest first. Files are not read, only their sizes."""
+    stored = target.stored()
+    names = [key.removesuffix(SUFFIX) for key in stored if key.endswith(SUFFIX)]
+    found = []
+    for name in filter(NAME.match, names):
+        try:
+            manifest = read_manifest(target, name)
+        except DamagedError as error:
+            found.append(Entry(name, None, str(error)))
+            continue
+        file = stored.get(manifest.file)
+        if file is None:
+            found.append(Entry(name, manifest, "Its file is gone."))
+        elif file.size != manifest.file_bytes:
+            words = f"Its file has {file.size:,} bytes, not {manifest.file_bytes:,}."
+            found.append(Entry(name, manifest, words))
+        else:
+            found.append(Entry(name, manifest))
+    # A name tells its moment also where the manifest cannot.
+    return sorted(found, key=lambda entry: entry.name.split("-", 1)[1], reverse=True)
+
+
+def read_manifest(target: Target, name: str) -> Manifest:
+    """Read one manifest. Raises ``DamagedError``, or ``TargetError`` where there is none."""
+    key = f"{name}{SUFFIX}"
+    with target.read(key) as stream:
+        manifest = Manifest.from_bytes(stream.read(), key=key)
+    if manifest.name != name:
+        raise DamagedError(f"The manifest {key} is that of {manifest.name}.")
+    return manifest
+
+
+def find(target: Target, name: str = "") -> Manifest:
+    """Return the manifest of a backup, by default of the newest one that is of use.
+
+    Raises ``BackupError`` when there is none of that name, or it is damaged.
+    """
+    found = entries(target)
+    wanted = [entry for entry in found if (entry.name == name if name else entry.good)]
+    if not wanted:
+        if name:
+            raise BackupError(f"There is no backup {name!r} in {target.words}.")
+        raise BackupError(f"There is no backup in {target.words}. Run: manage.py backup create")
+    entry = wanted[0]
+    if entry.manifest is None or entry.problem:
+        raise DamagedError(f"The backup {entry.name} cannot be used. {entry.problem}")
+    return entry.manifest
+
+
+def remove(target: Target, manifest: Manifest) -> None:
+    """Remove a backup: first the manifest, so that it is none before its file goes."""
+    target.delete(manifest.key)
+    target.delete(manifest.file)
+
+
+def sweep(target: Target, now: datetime) -> list[str]:
+    """Remove what died on the way more than a day ago; return what it was."""
+    before = now - HALF_AFTER
+    gone = target.sweep(before)
+    stored = target.stored()
+    for key, file in stored.items():
+        name = key.partition(".")[0]
+        ours = NAME.match(name) and not key.endswith(SUFFIX)
+        if ours and f"{name}{SUFFIX}" not in stored and file.modified < before:
+            target.delete(key)
+            gone.append(key)
+    return gone

@@ -1,0 +1,32 @@
+"""Which backups may go. Pure: names and times in, names out."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from typing import Protocol
+
+
+class Dated(Protocol):
+    """Anything with a name and the moment of which it is a copy."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def created_at(self) -> datetime: ...
+
+
+def expired(
+    good: Iterable[Dated], *, now: datetime, keep_days: int, keep: Collection[str] = ()
+) -> list[str]:
+    """Return the names that are past retention, oldest first.
+
+    The newest of ``good`` stays however old it is, and so does what ``keep`` names. A backup of
+    exactly ``keep_days`` days stays; a second more, and it goes.
+
+    Args:
+        good: the backups that could be restored, as far as it is known.
+        keep: names that stay in any case, such as the last one that was restored in a drill.
+    """
+    by_age = sorted(good, key=lambda backup: (backup.created_at, backup.name))
+    limit = now - timedelta(days=keep_days)
+    return [b.name for b in by_age[:-1] if b.created_at < limit and b.name not in keep]

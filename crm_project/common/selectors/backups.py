@@ -1,0 +1,89 @@
+"""What is known of backups: what lies there, and whether the promises are kept."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from crm_project.backup import catalogue
+from crm_project.backup.catalogue import Entry
+from crm_project.common import backup_setup as setup
+from crm_project.common.freshness import NIGHTLY
+from crm_project.common.models import BackupRun, DrillRun
+
+PROMISED = NIGHTLY
+"""A backup, and the proof of one, are never older than this."""
+
+
+def backups_there() -> list[Entry]:
+    """Return the backups that lie at the target, newest first. Raises ``CrmError`` in words."""
+    with setup.in_words():
+        return catalogue.entries(setup.target())
+
+
+def newest_drills() -> dict[str, DrillRun]:
+    """Return the newest successful drill of each backup, by the backup's name."""
+    runs = DrillRun.objects.succeeded().order_by("backup_name", "-started_at")
+    return {run.backup_name: run for run in runs.distinct("backup_name")}
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """Something that must have succeeded lately.
+
+    Attributes:
+        at: when it last succeeded; None: never.
+        failing: whether the newest attempt that is over failed.
+        error: of that failure, in words.
+        checked_at: the moment for which this holds.
+    """
+
+    at: datetime | None
+    failing: bool
+    error: str
+    checked_at: datetime
+
+    @property
+    def age(self) -> timedelta | None:
+        return self.checked_at - self.at if self.at else None
+
+    @property
+    def kept(self) -> bool:
+        return self.age is not None and self.age <= PROMISED
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whether the data would survive the loss of the database.
+
+    Attributes:
+        backup: of the newest backup, by the moment that it is a copy of.
+        restore: of the newest drill that found everything equal.
+        newest: the newest backup; None: there is none.
+        proof: the newest successful drill; None: there was none.
+    """
+
+    backup: Promise
+    restore: Promise
+    newest: BackupRun | None
+    proof: DrillRun | None
+
+
+def trust() -> Trust:
+    """Return how old the newest backup and the newest proof are."""
+    now = timezone.now()
+    newest = BackupRun.objects.succeeded().filter(removed_at=None).order_by("-taken_at").first()
+    proof = DrillRun.objects.succeeded().order_by("-finished_at").first()
+    last_try = BackupRun.objects.over().order_by("-started_at").first()
+    last_drill = DrillRun.objects.over().order_by("-started_at").first()
+    return Trust(
+        backup=_promise(newest.taken_at if newest else None, last_try, now),
+        restore=_promise(proof.finished_at if proof else None, last_drill, now),
+        newest=newest,
+        proof=proof,
+    )
+
+
+def _promise(at: datetime | None, last: BackupRun | DrillRun | None, now: datetime) -> Promise:
+    failed = last is not None and last.status == last.Status.FAILED
+    return Promise(at, failed, last.error if last is not None and failed else "", now)
