@@ -1,0 +1,54 @@
+"""A shop to back up, a folder for its backups, and a disk that is as small as wanted."""
+
+import os
+import subprocess
+
+import pytest
+
+from crm_project.backup.folder import FolderTarget
+from crm_project.common import backup_setup
+from tests.backup.shop import Shop
+
+
+@pytest.fixture
+def shop(db):
+    made = Shop()
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return FolderTarget(tmp_path / "backups")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Mount a disk of so many KiB: ``small_disk(512)`` returns its folder."""
+    mounted = []
+
+    def mount(kib):
+        place = tmp_path / "disk"
+        place.mkdir()
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={kib}k", "tmpfs", place],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode or os.geteuid():
+            pytest.skip(f"No disk can be mounted here: {done.stderr.strip()}")
+        mounted.append(place)
+        return place
+
+    yield mount
+    for place in mounted:
+        subprocess.run(["umount", place], check=True)
+
+
+@pytest.fixture
+def in_use(shop, folder, settings, monkeypatch, tmp_path):
+    """Let services and commands work on the shop's database and the folder."""
+    settings.CRM_BACKUP_URL = f"file://{tmp_path}/backups"
+    monkeypatch.setattr(backup_setup, "server", lambda: shop.server)
+    return shop

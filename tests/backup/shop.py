@@ -1,0 +1,103 @@
+"""A small database of its own to back up, and what the tests do with it.
+
+The same steps run against a folder (``test_backups.py``) and a bucket (``tests/proofs``).
+"""
+
+import secrets
+from dataclasses import replace
+
+from psycopg import sql
+
+from crm_project.backup import catalogue, restoring
+from crm_project.backup.making import make
+from crm_project.backup.manifest import Contents, TableFacts
+from crm_project.backup.packing import Keys
+from crm_project.common import backup_setup
+
+NAME = "Ada Lovelace-Backup"
+"""Stands in a row; must not be found in an encrypted file."""
+
+CONTENTS = """
+create schema crm;
+create extension vector;
+create table customers (
+    id bigint generated always as identity primary key,
+    name text not null, spent numeric(14, 2), since timestamptz default now(), taste vector(3)
+);
+create table gone (id int) partition by range (id);
+create table gone_1 partition of gone for values from (0) to (1000);
+create view crm.customers as select id, name from customers;
+create materialized view crm.totals as select count(*) as n from customers;
+create function double(int) returns int language sql immutable as 'select $1 * 2';
+create index by_name on customers (name);
+insert into customers (name, spent, taste)
+    select 'Customer ' || n, n / 3.0, array[n, 0, 1]::vector from generate_series(1, 2000) as n;
+insert into customers (name) values ('Ada Lovelace-Backup');
+insert into gone select generate_series(0, 99);
+"""
+
+
+class Shop:
+    """A database with a bit of everything, on the tests' server; ``remove`` it afterwards."""
+
+    def __init__(self):
+        self.name = f"crm_shop_{secrets.token_hex(4)}"
+        self.server = backup_setup.server().at(self.name)
+        self.programs = backup_setup.programs()
+        with self.server.own_database().connect(autocommit=True) as session:
+            session.execute(sql.SQL("create database {}").format(sql.Identifier(self.name)))
+        with self.server.connect() as session:
+            session.execute(CONTENTS)
+
+    def remove(self):
+        for name in self.databases():
+            restoring.drop_database(self.server, name)
+
+    def databases(self):
+        """Return the names of the shop's database and of all that were made from it."""
+        with self.server.own_database().connect() as session:
+            query = "select datname from pg_database where datname like %s order by 1"
+            return [name for (name,) in session.execute(query, [f"{self.name}%"])]
+
+    def run(self, statement):
+        with self.server.connect() as session:
+            done = session.execute(statement)
+            return done.fetchall() if done.description else None
+
+    def back_up(self, target, keys=None, **options):
+        return make(
+            server=self.server,
+            target=target,
+            programs=self.programs,
+            keys=keys or Keys(),
+            prefix="shop",
+            **{"expected_bytes": 1000, **options},
+        )
+
+    def restore(self, target, manifest, keys=None, work_folder=""):
+        """Bring a backup back into a database beside; return how it compares."""
+        fetching = restoring.fetched(
+            target, manifest, keys or Keys(), work_folder, lambda *told: None
+        )
+        with fetching as dump:
+            return restoring.restore(
+                manifest=manifest,
+                dump=dump,
+                server=self.server,
+                programs=self.programs,
+                database=restoring.new_name(self.name, "drill"),
+                jobs=2,
+            )
+
+
+def claims_another_row(manifest):
+    """Return the manifest of a database that had one customer more."""
+    table = manifest.contents.tables["public.customers"]
+    more = TableFacts(table.rows + 1, table.checksum)
+    tables = {**manifest.contents.tables, "public.customers": more}
+    found = Contents(tables, manifest.contents.sequences, manifest.contents.objects)
+    return replace(manifest, contents=found)
+
+
+def names(target):
+    return [entry.name for entry in catalogue.entries(target)]

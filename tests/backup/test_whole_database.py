@@ -1,0 +1,25 @@
+"""The project's own database, with all its tables, views, triggers and functions."""
+
+import pytest
+from django.db import connection
+
+from crm_project.common import backup_setup
+from crm_project.common.services import backups, restores
+from tests.factories import UserFactory
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_our_database_is_restored_and_compared_with_every_migration(settings, tmp_path):
+    settings.CRM_BACKUP_URL = f"file://{tmp_path}/backups"
+    UserFactory()
+
+    backup = backups.create_backup()
+    drill = restores.drill()
+
+    assert (drill.backup_name, drill.status, drill.differences) == (backup.name, "succeeded", [])
+    assert drill.notes == []
+    assert drill.tables > 100
+    left = restores.restoring.left_over(backup_setup.server(), restores.DRILL)
+    assert left == []
+    assert connection.settings_dict["NAME"] in backup_setup.server().conninfo()
