@@ -15,6 +15,11 @@ ENV PATH=/opt/venv/bin:$PATH \
     CRM_ENV=production \
     CRM_HOME=/data \
     STATIC_ROOT=/srv/static
+# pg_dump and pg_restore for backups; Debian's own are older than the server.
+RUN apt-get update && apt-get install --yes --no-install-recommends postgresql-common ca-certificates \
+    && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
+    && apt-get install --yes --no-install-recommends postgresql-client-18 \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin crm \
     && install -d -o crm -g crm /data /data/uploads
 COPY --from=packages /opt/venv /opt/venv

@@ -49,27 +49,27 @@ SEQUENCES: LiteralString = f"""
 # Kind → names of all objects of the kind. Views count with whether they are filled.
 OBJECTS: dict[str, LiteralString] = {
     "relations": f"""
-        select o.relkind || n.nspname || '.' || o.relname || o.relispopulated
+        select format('%s %I.%I %s', o.relkind, n.nspname, o.relname, o.relispopulated)
         from pg_class as o
         inner join pg_namespace as n on n.oid = o.relnamespace
         where o.relkind not in ('t', 'c') and {_OURS}
             and {_NOT_OF_EXTENSIONS.format(classid="'pg_class'")}
     """,  # noqa: S608 - constants of this file
     "constraints": f"""
-        select o.conrelid::regclass || ' ' || o.conname || o.contype || o.convalidated
+        select format('%s %I %s %s', o.conrelid::regclass, o.conname, o.contype, o.convalidated)
         from pg_constraint as o
         inner join pg_namespace as n on n.oid = o.connamespace
         where o.contype <> 't' and {_OURS}
     """,  # noqa: S608 - constants of this file
     "triggers": f"""
-        select o.tgrelid::regclass || ' ' || o.tgname || o.tgenabled
+        select format('%s %I %s', o.tgrelid::regclass, o.tgname, o.tgenabled)
         from pg_trigger as o
         inner join pg_class as c on c.oid = o.tgrelid
         inner join pg_namespace as n on n.oid = c.relnamespace
         where not o.tgisinternal and {_OURS}
     """,  # noqa: S608 - constants of this file
     "functions": f"""
-        select o.oid::regprocedure || md5(coalesce(o.prosrc, ''))
+        select format('%s %s', o.oid::regprocedure, md5(o.prosrc))
         from pg_proc as o
         inner join pg_namespace as n on n.oid = o.pronamespace
         where {_OURS} and {_NOT_OF_EXTENSIONS.format(classid="'pg_proc'")}

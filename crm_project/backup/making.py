@@ -93,7 +93,7 @@ def make(
     """
     began = time.monotonic()
     addressees = keys.addressees()
-    with _snapshot(server) as snapshot:
+    with _said_by_the_database(), _snapshot(server) as snapshot:
         facts = _facts(snapshot.connection)
         _check(target, programs, facts, expected_bytes)
         name = f"{prefix}-{facts.at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
@@ -157,6 +157,16 @@ def _manifest(
         seconds=round(time.monotonic() - began, 1),
         contents=found,
     )
+
+
+@contextmanager
+def _said_by_the_database() -> Iterator[None]:
+    """Let what PostgreSQL itself refuses be one of our errors."""
+    try:
+        yield
+    except psycopg.Error as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise BackupError(f"The database ended the backup: {reason}") from error
 
 
 @contextmanager

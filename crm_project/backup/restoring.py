@@ -118,6 +118,9 @@ def restore(
             found = contents.measure(
                 connection, lambda done, total, name: told(done, total, f"Comparing {name}")
             )
+    except psycopg.Error as error:
+        drop_database(server, database)
+        raise BackupError(f"The restored database cannot be read: {_first(error)}") from error
     except BaseException:
         drop_database(server, database)
         raise

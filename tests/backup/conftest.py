@@ -11,7 +11,7 @@ from tests.backup.shop import Shop
 
 
 @pytest.fixture
-def shop(db):
+def shop():
     made = Shop()
     yield made
     made.remove()
