@@ -18,7 +18,7 @@ NAME = "Ada Lovelace-Backup"
 """Stands in a row; must not be found in an encrypted file."""
 
 CONTENTS = """
-create schema crm;
+create schema contract;
 create extension vector;
 create table customers (
     id bigint generated always as identity primary key,
@@ -26,8 +26,8 @@ create table customers (
 );
 create table gone (id int) partition by range (id);
 create table gone_1 partition of gone for values from (0) to (1000);
-create view crm.customers as select id, name from customers;
-create materialized view crm.totals as select count(*) as n from customers;
+create view contract.customers as select id, name from customers;
+create materialized view contract.totals as select count(*) as n from customers;
 create function double(int) returns int language sql immutable as 'select $1 * 2';
 create index by_name on customers (name);
 insert into customers (name, spent, taste)

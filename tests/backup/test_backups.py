@@ -27,7 +27,7 @@ def test_what_comes_back_is_what_was_there(shop, folder, tmp_path):
     assert file.startswith(b"age-encryption.org")
     assert manifest.versions["vector"]
     with shop.server.at(found.database).connect() as session:
-        assert session.execute("select double(21), n from crm.totals").fetchone() == (42, 2001)
+        assert session.execute("select double(21), n from contract.totals").fetchone() == (42, 2001)
         assert session.execute("select id from customers where name = %s", [NAME]).fetchone()
 
 

@@ -153,7 +153,7 @@ class TestPacking:
             opened(target, done, Keys(packing.new_key()[0]), encrypted=True)
 
     @pytest.mark.parametrize("encrypted", [True, False])
-    @pytest.mark.parametrize("place", [0, 3, 100, 500, -1])
+    @pytest.mark.parametrize("place", [0, 3, 100, -1])
     def test_one_wrong_bit_anywhere_is_found(self, tmp_path, encrypted, place):
         keys = Keys(packing.new_key()[0] if encrypted else "")
         target, done = packed(tmp_path, keys)
@@ -213,8 +213,10 @@ class TestTargets:
 
     def test_what_a_killed_process_left_is_swept_later(self, tmp_path):
         target = FolderTarget(tmp_path)
-        target.start("key").write(b"half")
+        died = target.start("key")
+        died.write(b"half")
         assert target.stored() == {}
         assert target.sweep(datetime.now(UTC) - timedelta(hours=1)) == []
         assert len(target.sweep(datetime.now(UTC) + timedelta(hours=1))) == 1
         assert list(tmp_path.iterdir()) == []
+        died.abort()
