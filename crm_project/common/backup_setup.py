@@ -78,4 +78,9 @@ def alone(where: Server, lock: int, words: str) -> Iterator[None]:
         row = session.execute("select pg_try_advisory_lock(%s)", [lock]).fetchone()
         if not (row and row[0]):
             raise BusyError(words)
-        yield
+        try:
+            yield
+        finally:
+            # By hand: the server notices the end of a session only a moment after it.
+            if not session.broken:
+                session.execute("select pg_advisory_unlock(%s)", [lock])

@@ -196,8 +196,9 @@ def _put_in_place(
     newer, _ = compare_migrations(wanted.at(fresh))
     was_empty = restoring.is_empty(wanted)
     aside = f"{wanted.database[:40]}_{BEFORE}_{timezone.now():%Y%m%d%H%M%S}"
-    # Or Django would go on with a session of the old one.
-    connections.close_all()
+    if wanted.database == connections["default"].settings_dict["NAME"]:
+        # Or Django would go on with a session of the old one.
+        connections.close_all()
     restoring.swap(wanted, fresh, aside=aside)
     if was_empty:
         restoring.drop_database(wanted, aside)
