@@ -3,8 +3,11 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
@@ -66,21 +69,29 @@ def created_facts(run: BackupRun) -> dict[str, Any]:
 
 def table(entries: list[Entry], proved: dict[str, DrillRun]) -> Table:
     """Return the backups that lie at the target, with the newest drill of each."""
-    shown = Table(title="Backups", title_justify="left")
-    for title in ("Name", "Taken", "Size", "Rows", "Encrypted", "Restored in a drill", "Problem"):
-        shown.add_column(title, justify="right" if title in {"Size", "Rows"} else "left")
+    shown = Table(title="Backups", title_justify="left", box=box.SIMPLE_HEAD,
+                  collapse_padding=True, pad_edge=False)  # fmt: skip
+    # People copy the name into the next command: it is never cut.
+    shown.add_column("Name", no_wrap=True, min_width=max((len(e.name) for e in entries), default=4))
+    for title in ("Age", "Size", "Rows", "Key", "Drilled", "Problem"):
+        right, whole = title in {"Size", "Rows"}, title != "Problem"
+        shown.add_column(title, justify="right" if right else "left", no_wrap=whole)
     for entry in entries:
         manifest, run = entry.manifest, proved.get(entry.name)
         shown.add_row(
             entry.name,
-            formats.moment(manifest.created_at) if manifest else formats.NOTHING,
+            _ago(manifest.created_at) if manifest else formats.NOTHING,
             formats.size(manifest.file_bytes) if manifest else formats.NOTHING,
             formats.count(manifest.contents.rows) if manifest else formats.NOTHING,
-            ("yes" if manifest.encrypted else "no") if manifest else formats.NOTHING,
-            formats.moment(run.finished_at) if run else "never",
-            entry.problem or "none seen",
+            ("age" if manifest.encrypted else "none") if manifest else formats.NOTHING,
+            _ago(run.finished_at) if run else "never",
+            entry.problem or "none",
         )
     return shown
+
+
+def _ago(moment: datetime | None) -> str:
+    return formats.age(timezone.now() - moment if moment else None)
 
 
 def entry_facts(entry: Entry, proved: dict[str, DrillRun]) -> dict[str, Any]:
