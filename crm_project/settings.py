@@ -13,6 +13,7 @@ import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 
 from crm_project import databases, embedded, logs
+from crm_project.backup.configuration import backup_settings
 from crm_project.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from crm_project.unfold import UNFOLD as UNFOLD
 
@@ -258,34 +259,9 @@ CRM_EXPORT_FILE_DAYS = env.int("CRM_EXPORT_FILE_DAYS", default=90)
 # Days for which nobody leaves for a second marketing campaign, contact reported or not.
 CRM_EXPORT_PAUSE_DAYS = env.int("CRM_EXPORT_PAUSE_DAYS", default=7)
 
-# --- Backups -----------------------------------------------------------------------------------
+# --- Backups --------------------------------------------------------------------------------
 
-# file:///folder or s3://bucket/prefix. Production has no place unless it is named.
-CRM_BACKUP_URL = env.str(
-    "CRM_BACKUP_URL", default="" if PRODUCTION else f"file://{CRM_HOME}/backups"
-)
-# An age secret key, and public ones where only others may read what is made here.
-CRM_BACKUP_KEY = env.str("CRM_BACKUP_KEY", default="")
-CRM_BACKUP_RECIPIENTS = env.list("CRM_BACKUP_RECIPIENTS", default=[])
-CRM_BACKUP_KEEP_DAYS = env.int("CRM_BACKUP_KEEP_DAYS", default=30)
-# Days for which a bucket refuses to remove or change a backup; it must have been made with locks.
-CRM_BACKUP_LOCK_DAYS = env.int("CRM_BACKUP_LOCK_DAYS", default=0)
-CRM_BACKUP_S3_ENDPOINT = env.str("CRM_BACKUP_S3_ENDPOINT", default="")
-CRM_BACKUP_S3_ACCESS_KEY = env.str("CRM_BACKUP_S3_ACCESS_KEY", default="")
-CRM_BACKUP_S3_SECRET_KEY = env.str("CRM_BACKUP_S3_SECRET_KEY", default="")
-CRM_BACKUP_S3_REGION = env.str("CRM_BACKUP_S3_REGION", default="")
-# A login that may read everything and create databases; DATABASE_URL's unless named.
-CRM_BACKUP_DATABASE: dict[str, Any] | None = (
-    dict(env.db_url("CRM_BACKUP_DATABASE_URL"))
-    if env.str("CRM_BACKUP_DATABASE_URL", default="")
-    else None
-)
-# Where dumps are unpacked while they are restored; the system's folder for such files if empty.
-CRM_BACKUP_WORK_DIR = env.str("CRM_BACKUP_WORK_DIR", default="")
-# Processes of one restore.
-CRM_BACKUP_RESTORE_JOBS = env.int("CRM_BACKUP_RESTORE_JOBS", default=2)
-# The folder of pg_dump and pg_restore, where they are not found by themselves.
-CRM_PG_BIN = env.str("CRM_PG_BIN", default="")
+CRM_BACKUP = backup_settings(env, home=CRM_HOME, production=PRODUCTION)
 
 # --- People and their sessions --------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from django.db import connection
 from crm_project.backup.errors import BackupError, BusyError
 from crm_project.backup.packing import Keys
 from crm_project.backup.server import Programs, Server, find_programs
-from crm_project.backup.targets import S3Options, Target, open_target
+from crm_project.backup.targets import Target, open_target
 from crm_project.common.exceptions import ConflictError, CrmError
 
 PREFIX = "crm"
@@ -18,33 +18,26 @@ PREFIX = "crm"
 
 def target() -> Target:
     """Return where backups lie. Raises ``BackupError`` when nothing is set."""
-    if not settings.CRM_BACKUP_URL:
+    if not settings.CRM_BACKUP.url:
         raise BackupError(
             "There is no place for backups. Set CRM_BACKUP_URL to file:///folder or "
             "s3://bucket/prefix."
         )
-    options = S3Options(
-        endpoint=settings.CRM_BACKUP_S3_ENDPOINT,
-        access_key=settings.CRM_BACKUP_S3_ACCESS_KEY,
-        secret_key=settings.CRM_BACKUP_S3_SECRET_KEY,
-        region=settings.CRM_BACKUP_S3_REGION,
-        lock_days=settings.CRM_BACKUP_LOCK_DAYS,
-    )
-    return open_target(settings.CRM_BACKUP_URL, options)
+    return open_target(settings.CRM_BACKUP.url, settings.CRM_BACKUP.s3)
 
 
 def keys() -> Keys:
-    return Keys(settings.CRM_BACKUP_KEY, tuple(settings.CRM_BACKUP_RECIPIENTS))
+    return settings.CRM_BACKUP.keys
 
 
 def programs() -> Programs:
-    return find_programs(settings.CRM_PG_BIN, embedded=settings.EMBEDDED_POSTGRES)
+    return find_programs(settings.CRM_BACKUP.programs, embedded=settings.EMBEDDED_POSTGRES)
 
 
 def server() -> Server:
     """Return the database that Django uses, by the login for backups if there is one."""
     usual = connection.settings_dict
-    config: dict[str, Any] = settings.CRM_BACKUP_DATABASE or usual
+    config: dict[str, Any] = settings.CRM_BACKUP.database or usual
     options = {
         name: str(value)
         for name, value in {**usual.get("OPTIONS", {}), **config.get("OPTIONS", {})}.items()
@@ -53,7 +46,7 @@ def server() -> Server:
     reached = {"host": config["HOST"], "port": config["PORT"], "user": config["USER"]}
     parameters = {name: str(value) for name, value in reached.items() if value}
     # The tests' database has another name than the one in the settings.
-    database = (settings.CRM_BACKUP_DATABASE or usual)["NAME"]
+    database = (settings.CRM_BACKUP.database or usual)["NAME"]
     return Server(str(database), {**parameters, **options}, str(config["PASSWORD"] or ""))
 
 

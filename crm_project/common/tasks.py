@@ -5,6 +5,7 @@ from functools import partial
 
 import structlog
 from celery import shared_task
+from django.conf import settings
 from django.db import OperationalError, transaction
 from kombu.exceptions import OperationalError as BrokerError
 
@@ -48,11 +49,16 @@ def sweep_jobs() -> int:
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=30, max_retries=5)
 def backup_nightly() -> None:
-    """Have a backup made as a job: people see its progress, and a dead worker's is made again."""
-    enqueue(jobs.create_job(kind=BACKUP, params={}))
+    """Have a backup made as a job: people see its progress, and a dead worker's is made again.
+
+    Where something else makes backups, such as a cluster, ``CRM_BACKUP_BY_BEAT`` says so.
+    """
+    if settings.CRM_BACKUP.by_beat:
+        enqueue(jobs.create_job(kind=BACKUP, params={}))
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=30, max_retries=5)
 def drill_nightly() -> None:
     """Have the newest backup restored and compared, as a job."""
-    enqueue(jobs.create_job(kind=DRILL, params={}))
+    if settings.CRM_BACKUP.by_beat:
+        enqueue(jobs.create_job(kind=DRILL, params={}))

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -49,6 +50,6 @@ def small_disk(tmp_path):
 @pytest.fixture
 def in_use(shop, folder, settings, monkeypatch, tmp_path):
     """Let services and commands work on the shop's database and the folder."""
-    settings.CRM_BACKUP_URL = f"file://{tmp_path}/backups"
+    settings.CRM_BACKUP = replace(settings.CRM_BACKUP, url=f"file://{tmp_path}/backups")
     monkeypatch.setattr(backup_setup, "server", lambda: shop.server)
     return shop

@@ -62,7 +62,7 @@ class TestDifferences:
             ({"tables": {"public.t": TableFacts(2, "6")}}, "has as many rows, but not the same."),
             ({"sequences": {"public.s": 6}}, "Sequence public.s would give numbers again"),
             ({"sequences": {}}, "Sequence public.s would give numbers again"),
-            ({"objects": {"indexes": "2 abd"}}, "The indexes are others than they were (2 of 3)."),
+            ({"objects": {"indexes": "2 xyz"}}, "The indexes are others than they were (2 of 3)."),
         ],
     )
     def test_each_kind_is_told_in_words(self, found, words):

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 
@@ -49,7 +50,7 @@ class TestCreate:
         assert RefreshState.objects.get(name="backup").rows == 2101
 
     def test_a_failure_is_in_words_in_the_history(self, in_use, settings):
-        settings.CRM_BACKUP_URL = "file:///not/mounted/backups"
+        settings.CRM_BACKUP = replace(settings.CRM_BACKUP, url="file:///not/mounted/backups")
         with pytest.raises(CrmError, match="Is its disk mounted"):
             backups.create_backup()
         assert "Is its disk mounted" in BackupRun.objects.get(status="failed").error
@@ -69,7 +70,7 @@ class TestCreate:
         assert BackupRun.objects.get(status="failed").error == "Its process was killed."
 
     def test_production_without_a_place_says_what_to_set(self, in_use, settings):
-        settings.CRM_BACKUP_URL = ""
+        settings.CRM_BACKUP = replace(settings.CRM_BACKUP, url="")
         with pytest.raises(CommandError, match="Set CRM_BACKUP_URL"):
             command("create")
 
@@ -83,7 +84,7 @@ class TestPrune:
             started_at=timezone.now(),
             taken_at=timezone.now(),
         )
-        settings.CRM_BACKUP_KEEP_DAYS = 0
+        settings.CRM_BACKUP = replace(settings.CRM_BACKUP, keep_days=0)
         assert backups.prune_backups(dry_run=True).removed == [second]
         assert backups.prune_backups().removed == [second]
         left = {entry.name for entry in catalogue.entries(backup_setup.target())}
@@ -93,7 +94,7 @@ class TestPrune:
     def test_a_damaged_newest_one_is_not_the_last_good_one(self, in_use, settings, tmp_path):
         good, bad = (backups.create_backup() for _ in range(2))
         (tmp_path / "backups" / f"{bad.name}.dump.zst").write_bytes(b"cut")
-        settings.CRM_BACKUP_KEEP_DAYS = 0
+        settings.CRM_BACKUP = replace(settings.CRM_BACKUP, keep_days=0)
         assert backups.prune_backups().removed == [bad.name]
         assert catalogue.find(backup_setup.target()).name == good.name
 
@@ -252,3 +253,10 @@ def test_the_nights_work_is_scheduled_and_done_as_jobs(in_use, no_migrations):
         tasks.run_job(str(job.pk))
     assert set(Job.objects.values_list("status", flat=True)) == {"succeeded"}
     assert DrillRun.objects.get().status == "succeeded"
+
+
+def test_where_a_cluster_makes_backups_the_schedules_make_none(settings):
+    settings.CRM_BACKUP = replace(settings.CRM_BACKUP, by_beat=False)
+    tasks.backup_nightly()
+    tasks.drill_nightly()
+    assert not Job.objects.exists()

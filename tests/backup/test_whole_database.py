@@ -1,5 +1,7 @@
 """The project's own database, with all its tables, views, triggers and functions."""
 
+from dataclasses import replace
+
 import pytest
 from django.db import connection
 
@@ -11,7 +13,7 @@ from tests.factories import UserFactory
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_our_database_is_restored_and_compared_with_every_migration(settings, tmp_path):
-    settings.CRM_BACKUP_URL = f"file://{tmp_path}/backups"
+    settings.CRM_BACKUP = replace(settings.CRM_BACKUP, url=f"file://{tmp_path}/backups")
     UserFactory()
 
     backup = backups.create_backup()

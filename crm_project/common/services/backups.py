@@ -99,11 +99,11 @@ def _prune(target: Target, *, dry_run: bool) -> Pruned:
     proved = DrillRun.objects.succeeded().filter(backup_name__in=[one.name for one in good])
     newest_proved = proved.order_by("-taken_at").values_list("backup_name", flat=True).first()
     keep = {newest_proved} if newest_proved else set()
-    going = retention.expired(good, now=now, keep_days=settings.CRM_BACKUP_KEEP_DAYS, keep=keep)
+    going = retention.expired(good, now=now, keep_days=settings.CRM_BACKUP.keep_days, keep=keep)
     if good:
         # Damaged ones only where a good one is left: they may be all that there is to be saved.
         bad = [m for name, m in manifests.items() if name not in {one.name for one in good}]
-        limit = now - timedelta(days=settings.CRM_BACKUP_KEEP_DAYS)
+        limit = now - timedelta(days=settings.CRM_BACKUP.keep_days)
         going += [manifest.name for manifest in bad if manifest.created_at < limit]
     result = Pruned(removed=[], halves=[] if dry_run else catalogue.sweep(target, now))
     for name in going:

@@ -112,7 +112,7 @@ def _restored(
     """Fetch a backup and make a new database of it. Raises ``BackupError``."""
     began = time.monotonic()
     fetching = restoring.fetched(
-        target, manifest, setup.keys(), settings.CRM_BACKUP_WORK_DIR, progress
+        target, manifest, setup.keys(), settings.CRM_BACKUP.work_dir, progress
     )
     with fetching as dump:
         return restoring.restore(
@@ -121,7 +121,7 @@ def _restored(
             server=server,
             programs=setup.programs(),
             database=database,
-            jobs=settings.CRM_BACKUP_RESTORE_JOBS,
+            jobs=settings.CRM_BACKUP.restore_jobs,
             fetch_seconds=time.monotonic() - began,
             told=progress,
         )
