@@ -17,6 +17,7 @@ SECRETS_BY_HAND = {
         "crm-secrets": {"DJANGO_SECRET_KEY", "CRM_METRICS_TOKEN"},
         "valkey-secret": {"VALKEY_PASSWORD", "REDIS_URL"},
         "postgres-secret": {"POSTGRES_DB", "POSTGRES_USER", "POSTGRES_PASSWORD"},
+        "postgres-app": {"POSTGRES_DB", "POSTGRES_USER", "POSTGRES_PASSWORD"},
         "backup-secret": {"CRM_BACKUP_RECIPIENTS", "CRM_BACKUP_KEY"},
     },
 }

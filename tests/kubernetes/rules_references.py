@@ -135,7 +135,8 @@ def _references_of_operators(all_of: Manifests, secrets: dict[str, set[str]]):
     ]
     for doc in all_of.kind("Cluster"):
         name = doc["spec"]["bootstrap"]["initdb"]["secret"]["name"]
-        wanted += [{"name": name, "key": key} for key in ("username", "password")]
+        logins = [name, *(r["passwordSecret"]["name"] for r in doc["spec"]["managed"]["roles"])]
+        wanted += [{"name": n, "key": key} for n in logins for key in ("username", "password")]
     for ref in wanted:
         if ref["key"] not in secrets.get(ref["name"], set()):
             yield f"Nobody makes {ref['key']} of Secret {ref['name']}"

@@ -150,6 +150,18 @@ DEV = {
         ),
         "only_drill_and_restore_open_backups",
     ),
+    "the owner's login for the web": (
+        lambda m: (
+            m.workload(WEB)
+            .pod["volumes"][0]["projected"]["sources"]
+            .append({"secret": {"name": "postgres-secret"}})
+        ),
+        "the_application_owns_nothing",
+    ),
+    "tables without rights": (
+        lambda m: box(m, "crm-migrate").update(command=["python", "manage.py", "migrate"]),
+        "the_application_owns_nothing",
+    ),
     "labels that the selector lacks": (other_label, "selectors_fit_their_pods"),
     "Service of nobody": (
         lambda m: spec(m, "Service", WEB)["selector"].update({"app.kubernetes.io/name": "webb"}),
@@ -323,7 +335,9 @@ DEV = {
         "nothing_starts_before_the_migrations",
     ),
     "migration that waits for locks": (
-        lambda m: box(m, "crm-migrate")["command"].extend(["--lock-seconds", "0"]),
+        lambda m: box(m, "crm-migrate").update(
+            command=["sh", "-euc", "python manage.py migrate --lock-seconds 0"]
+        ),
         "nothing_starts_before_the_migrations",
     ),
     "data that go with the StatefulSet": (
@@ -342,6 +356,16 @@ DEV = {
     ),
 }
 PROD = {
+    "another owner": (
+        lambda m: cluster(m)["bootstrap"]["initdb"].update(owner="crm"),
+        "the_application_owns_nothing",
+    ),
+    "a superuser for who writes backups": (
+        lambda m: pod(m, "crm-backup")["volumes"].append(
+            {"name": "r", "secret": {"secretName": "restore-secret"}}
+        ),
+        "only_drill_and_restore_open_backups",
+    ),
     "asynchronous": (
         lambda m: cluster(m)["postgresql"]["synchronous"].update(dataDurability="preferred"),
         "the_cluster_of_servers_loses_nothing",
