@@ -11,7 +11,7 @@ import django
 from rich.console import Console
 
 from benchmarks import page
-from benchmarks.framework import SCALES, Row, machine, modules, run_module, table
+from benchmarks.framework import SCALES, Row, machine, modules, needs_data, run_module, table
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -27,8 +27,9 @@ def main() -> None:
     from benchmarks import data  # noqa: PLC0415
 
     console.print(f"[dim]{machine()}[/dim]")
-    with console.status("Making the data (once) …"):
-        data.ensure(scale)
+    if any(needs_data(name) for name in modules(options.only)):
+        with console.status("Making the data (once) …"):
+            data.ensure(scale)
     results: dict[str, list[Row]] = {}
     for name in modules(options.only):
         with console.status(f"Measuring {name} …"):

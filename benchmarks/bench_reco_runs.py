@@ -12,6 +12,7 @@ from benchmarks.reco_database import DAY, fill
 from recommendations.models import RecoRun
 from recommendations.services.runs import recommend
 
+MAKES_ITS_DATA = True
 DATABASE = "crm_bench_reco_runs"
 SIZES = {"small": (10_000, 1_000), "full": (100_000, 10_000)}
 LIMITS = {"small": 30.0, "full": 300.0}

@@ -23,6 +23,7 @@ from recommendations.scoring.engine import recommend
 from recommendations.scoring.settings import RecoSettings
 from recommendations.scoring.shop import Shop
 
+MAKES_ITS_DATA = True
 GOAL = 5_000
 PEER = Path(__file__).parent / "peer_als.py"
 SIZES = {"small": ((10_000, 1_000),), "full": ((10_000, 1_000), (100_000, 10_000))}

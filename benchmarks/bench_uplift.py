@@ -16,6 +16,7 @@ from recommendations.scoring.intervals import (
     percentiles,
 )
 
+MAKES_ITS_DATA = True
 TRIALS = 500
 DESIGNS = (
     # customers, share of control, controls' share of buyers, true lift, sigma (None: gamma)

@@ -127,6 +127,12 @@ def modules(only: str | None = None) -> list[str]:
     return [name for name in names if only in (None, name)]
 
 
+def needs_data(name: str) -> bool:
+    """Return whether a benchmark measures on the made data of its scale, or makes its own."""
+    module = importlib.import_module(f"benchmarks.bench_{name}")
+    return not getattr(module, "MAKES_ITS_DATA", False)
+
+
 def run_module(name: str, scale: Scale) -> list[Row]:
     rows: list[Row] = importlib.import_module(f"benchmarks.bench_{name}").run(scale)
     return rows
