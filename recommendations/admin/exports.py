@@ -32,6 +32,9 @@ from recommendations.services.exports import preview_export
 EXPORT = "recommendations.add_recoexport"
 ROWS_SHOWN = 12
 
+MOST_JUDGED = 20_000
+"""Lists that a page judges again while somebody waits; of more, it believes the last audit."""
+
 
 class ExportForm(forms.Form):
     """For which campaign, and for whom."""
@@ -103,9 +106,10 @@ def _start(request: HttpRequest, run: RecoRun, asked: dict[str, Any]) -> HttpRes
 
 def _preview(run: RecoRun, asked: dict[str, Any]) -> dict[str, Any]:
     campaign, segment = asked["campaign"], asked["segment"]
-    context = {"campaign": campaign, "segment": segment}
+    again = int(run.counts.get("lists", 0)) <= MOST_JUDGED
+    context = {"campaign": campaign, "segment": segment, "again": again}
     try:
-        found = preview_export(run=run, campaign=campaign, segment=segment)
+        found = preview_export(run=run, campaign=campaign, segment=segment, again=again)
     except CrmError as error:
         return {**context, "refused": str(error)}
     return {

@@ -28,7 +28,7 @@ from recommendations.services import audit_sql as sql
 
 STEP = "recommendation audit"
 
-CHUNK = 100_000
+CHUNK = 20_000
 """Customers looked at in one statement: the memory that an audit needs does not grow with all."""
 
 _LOCK = 7_264_041

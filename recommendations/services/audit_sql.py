@@ -26,18 +26,23 @@ _ITEMS = """
 
 # What was sent back in full was not bought, as in the run.
 _BOUGHT = """
-    pairs as materialized (
+    lines as materialized (
         select
-            o.customer_id, i.product_id,
-            max(o.ordered_at) as last_at,
-            coalesce(sum(i.quantity) filter (where o.ordered_at < %(then)s), 0) as pieces,
-            coalesce(sum(i.net_amount) filter (where o.ordered_at < %(then)s), 0) as money
+            o.customer_id, i.product_id, o.ordered_at, i.quantity, i.net_amount,
+            o.ordered_at < %(then)s as known
         from orders_order as o
         join orders_orderitem as i on i.order_id = o.id
         where
             o.customer_id in (select customer_id from items)
             and o.kind = 'sale' and o.status in ('paid', 'fulfilled') and o.ordered_at < %(at)s
-        group by o.customer_id, i.product_id
+    ),
+    pairs as materialized (
+        select
+            customer_id, product_id, max(ordered_at) as last_at,
+            coalesce(sum(quantity) filter (where known), 0) as pieces,
+            coalesce(sum(net_amount) filter (where known), 0) as money
+        from lines
+        group by customer_id, product_id
     ),
     back as (
         select o.customer_id, i.product_id, sum(i.quantity) as pieces
@@ -62,18 +67,23 @@ _BOUGHT = """
         where p.kind = 'product' and p.family <> ''
         group by kept.customer_id, p.family
     ),
+    -- One row for each customer, also where no family is the main one: filters that keep few rows
+    -- in the planner's eyes make it compare all customers with all.
     dominant as (
-        select customer_id, family
+        select
+            customer_id,
+            -- Two alike are none: neither is the main one.
+            case
+                when worth > 0 and (next_worth is null or worth > next_worth * 1.000001)
+                    then family
+            end as family
         from (
-            select
+            select distinct on (customer_id)
                 customer_id, family, worth,
-                row_number() over by_worth as place,
-                lead(worth) over by_worth as next_worth
+                lead(worth) over (partition by customer_id order by worth desc) as next_worth
             from families
-            window by_worth as (partition by customer_id order by worth desc)
-        ) as ranked
-        -- Two alike are none: neither is the main one.
-        where place = 1 and worth > 0 and (next_worth is null or worth > next_worth * 1.000001)
+            order by customer_id, worth desc
+        ) as best
     ),
     sugar as (
         select kept.customer_id, p.sugar_level, sum(kept.worth) as worth,
@@ -84,19 +94,16 @@ _BOUGHT = """
     ),
     own as (
         select
-            o.customer_id,
-            percentile_cont(0.5) within group (order by i.net_amount / i.quantity)
-                filter (where i.net_amount > 0) as price,
+            lines.customer_id,
+            percentile_cont(0.5) within group (order by lines.net_amount / lines.quantity)
+                filter (where lines.net_amount > 0) as price,
             percentile_cont(0.5) within group (order by p.premium_tier)
                 filter (where p.premium_tier is not null) as tier
-        from orders_order as o
-        join orders_orderitem as i on i.order_id = o.id
-        join orders_product as p on p.id = i.product_id and p.kind = 'product'
-        join kept on kept.customer_id = o.customer_id and kept.product_id = i.product_id
-        where
-            o.customer_id in (select customer_id from items)
-            and o.kind = 'sale' and o.status in ('paid', 'fulfilled') and o.ordered_at < %(then)s
-        group by o.customer_id
+        from lines
+        join kept using (customer_id, product_id)
+        join orders_product as p on p.id = lines.product_id and p.kind = 'product'
+        where lines.known
+        group by lines.customer_id
     ),
     offered as (
         select customer_id, product_id

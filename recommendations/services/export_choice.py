@@ -15,6 +15,7 @@ from recommendations.models import RecoRun
 from recommendations.selectors.contactability import decide
 from recommendations.selectors.run_plan import settings_of_run
 from recommendations.services import export_sql as sql
+from recommendations.services.assignments import written_to
 from recommendations.services.audit import chunks, parameters
 
 REASONS = {
@@ -42,12 +43,21 @@ class Choice:
 
 
 def choose(
-    *, run: RecoRun, campaign: Campaign, segment: SavedSegment | None, at: datetime
+    *,
+    run: RecoRun,
+    campaign: Campaign,
+    segment: SavedSegment | None,
+    at: datetime,
+    again: bool = True,
 ) -> Choice:
-    """Decide for every customer with a list, on the data as they are now."""
+    """Decide for every customer with a list, on the data as they are now.
+
+    Args:
+        again: whether the lists themselves are judged again; otherwise the stored audit counts.
+    """
     params = parameters(run, at=at, reco=settings_of_run(run))
     members = _members(segment)
-    failed = _failing_now(run, params)
+    failed = _failing_now(run, params) if again else set()
     same_channel = run.checks.get("channel") == campaign.channel
     passed = None if same_channel else set(_ids(sql.PASSED_BUT_FOR_CONTACT, params))
     left_out: Counter[str] = Counter()
@@ -62,7 +72,7 @@ def choose(
     for who, code in _not_contactable(free, campaign, at):
         left_out[code] += 1
         del free[who]
-    for who in _ids(sql.WRITTEN_TO, {"campaign": campaign.pk, "customers": list(free)}):
+    for who in written_to(campaign=campaign, customers=list(free)):
         left_out["LATE"] += 1
         del free[who]
     return Choice(free, dict(sorted(left_out.items())))

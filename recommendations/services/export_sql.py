@@ -62,19 +62,6 @@ PASSED_BUT_FOR_CONTACT = """
 """
 """Customers whose list passed, apart from the channel that the audit looked at."""
 
-WRITTEN_TO = """
-    select distinct c.customer_id
-    from customers_contactevent as c
-    where
-        c.campaign_id = %(campaign)s and c.customer_id = any(%(customers)s)
-        and c.direction = 'outbound' and c.status in ('sent', 'delivered', 'opened', 'clicked')
-        and not exists (
-            select from recommendations_assignment as a
-            where a.campaign_id = c.campaign_id and a.customer_id = c.customer_id
-        )
-"""
-"""Customers who were written to for a campaign and have no arm in it: it would compare nothing."""
-
 SEGMENTS = """
     select customer_id, s.name
     from analytics_currentrfmscore as r join analytics_segment as s on s.id = r.segment_id

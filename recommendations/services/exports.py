@@ -57,16 +57,24 @@ class ExportPreview:
 
 @transaction.atomic
 def preview_export(
-    *, run: RecoRun, campaign: Campaign, segment: SavedSegment | None = None
+    *,
+    run: RecoRun,
+    campaign: Campaign,
+    segment: SavedSegment | None = None,
+    again: bool = True,
 ) -> ExportPreview:
     """Return what an export would hold now, and write nothing.
+
+    Args:
+        again: whether the lists themselves are judged again, which takes some seconds for every
+            ten thousand; otherwise the stored audit counts for them.
 
     Raises ``CrmError`` in words where an export would be refused as a whole.
     """
     check_kept(run)
     now = timezone.now()
     check_exportable(run, campaign, now)
-    choice = choose(run=run, campaign=campaign, segment=segment, at=now)
+    choice = choose(run=run, campaign=campaign, segment=segment, at=now, again=again)
     arms = preview(campaign=campaign, customers=list(choice.scenarios))
     treated = [who for who, arm in arms.items() if arm == Assignment.Arm.TREATMENT]
     with connection.cursor() as cursor:

@@ -6,6 +6,7 @@ from django.urls import reverse
 from crm_project.common.models import Job
 from crm_project.common.tasks import run_job
 from customers.models import ContactPolicy, Customer
+from recommendations.admin import exports as export_pages
 from recommendations.models import RecoDecision, RecoExport, RecoItem, RecoRun
 from recommendations.services.approvals import decide_run
 from recommendations.services.audit import audit
@@ -225,6 +226,22 @@ def test_an_audit_and_an_export_are_started_as_jobs_that_lead_to_what_they_made(
         admin_client, reverse("admin:common_job_change", args=[job.pk])
     )
     assert "Left for this campaign before" in text(admin_client, here, campaign="spring")
+
+
+def test_a_page_of_many_lists_says_that_it_believes_the_last_audit(
+    admin_client, admin_user, run, monkeypatch
+):
+    CampaignFactory(code="spring", holdout_share=0)
+    decide_run(run=run, decision="approved", user=admin_user)
+    assert "asked again at the export" in text(
+        admin_client, page("export", run.pk), campaign="spring"
+    )
+
+    monkeypatch.setattr(export_pages, "MOST_JUDGED", -1)
+
+    shown = text(admin_client, page("export", run.pk), campaign="spring")
+    assert "Lists as the last audit found them" in shown
+    assert "1 customers with 2 products would leave" in shown
 
 
 def test_an_export_shows_its_manifest_and_gives_its_file_until_it_is_thinned(

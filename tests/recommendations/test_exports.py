@@ -1,37 +1,31 @@
 """Nothing unapproved leaves, nobody who may not be contacted, no control customer, no half file."""
 
-import csv
-import gzip
 import hashlib
-import io
 from datetime import timedelta
 from decimal import Decimal
 
 import pgtrigger
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from crm_project.common.exceptions import ConflictError, CrmError
 from customers.models import ContactPolicy, Customer
+from orders.models import Product
 from recommendations.models import (
     Assignment,
     RecoDecision,
     RecoExport,
-    RecoExportFile,
-    RecoExportItem,
     RecoItem,
     RecoRun,
 )
-from recommendations.services import exports
 from recommendations.services.approvals import (
     FourEyesError,
     decide_item,
     decide_list,
     decide_run,
 )
-from recommendations.services.audit import audit, lock_run
-from recommendations.services.export_files import drop_old_files, read_file
+from recommendations.services.audit import audit
 from recommendations.services.exports import export, preview_export
 from tests.analytics.saved_segments import asks
 from tests.analytics.saved_segments import segment as saved_segment
@@ -42,6 +36,7 @@ from tests.factories import (
     ProductFactory,
     UserFactory,
 )
+from tests.recommendations.export_support import approved, content, lines, listed
 from tests.recommendations.storage import make_run
 
 pytestmark = pytest.mark.django_db
@@ -60,33 +55,6 @@ def user(db):
 @pytest.fixture
 def campaign(db):
     return CampaignFactory(code="spring", holdout_share=0)
-
-
-def listed(*customers, products=1, **fields):
-    """A run, audited, with so many products for each customer."""
-    stock = [ProductFactory(family=f"f{place}") for place in range(products)]
-    rows = [
-        (customer, product, rank, {"price": Decimal("2.50")})
-        for customer in customers
-        for rank, product in enumerate(stock, start=1)
-    ]
-    run = make_run(rows, **fields)
-    audit(run=run)
-    return run
-
-
-def approved(*customers, user, **fields):
-    run = listed(*customers, **fields)
-    decide_run(run=run, decision="approved", user=user)
-    return run
-
-
-def content(made):
-    return b"".join(read_file(export=made)).decode()
-
-
-def lines(made):
-    return list(csv.DictReader(io.StringIO(content(made))))
 
 
 def test_only_approved_items_leave_with_a_manifest_and_the_files_hash(user, campaign):
@@ -342,26 +310,6 @@ def test_decisions_that_make_no_sense_are_refused_in_words(user):
     assert not RecoDecision.objects.exists()
 
 
-HOSTILE = ['=HYPERLINK("http://evil")', "+1+1", "-2", "@SUM(A1)", "\tx", 'a"b,c\nd', "'=x"]
-
-
-def test_cells_that_a_spreadsheet_would_run_are_disarmed(user, campaign):
-    customers = [CustomerFactory(name=name) for name in HOSTILE]
-    label = '=cmd|"/c calc"!A1'
-    product = ProductFactory(label=label)
-    run = make_run([(who, product, 1, {"price": Decimal(1)}) for who in customers])
-    audit(run=run, policy="permissive")
-    decide_run(run=run, decision="approved", user=user)
-
-    made = export(run=run, campaign=campaign, user=user)
-
-    assert not [
-        cell for row in lines(made) for cell in row.values() if cell[:1] in tuple("=+-@\t\r\n")
-    ]
-    assert {row["label"] for row in lines(made)} == {f"'{label}"}
-    assert 'a"b,c\nd' in {row["name"] for row in lines(made)}
-
-
 def test_a_saved_segment_narrows_who_leaves(user, campaign):
     inside, outside = CustomerFactory(code="IN"), CustomerFactory(code="OUT")
     run = approved(inside, outside, user=user)
@@ -374,6 +322,19 @@ def test_a_saved_segment_narrows_who_leaves(user, campaign):
     assert made.manifest["segment"] == segment.slug
 
 
+def test_a_preview_may_trust_the_audit_but_the_export_judges_again(user, campaign):
+    customer, product = CustomerFactory(), ProductFactory()
+    run = make_run([(customer, product, 1, {"price": Decimal(5)})])
+    audit(run=run)
+    decide_run(run=run, decision="approved", user=user)
+    Product.objects.update(is_active=False)
+
+    assert preview_export(run=run, campaign=campaign, again=False).customers == 1
+    assert preview_export(run=run, campaign=campaign).left_out == {"AUDIT_NOW": 1}
+    with pytest.raises(CrmError, match="AUDIT_NOW 1"):
+        export(run=run, campaign=campaign, user=user)
+
+
 def test_a_preview_writes_nothing(user, campaign):
     run = approved(CustomerFactory(), user=user)
 
@@ -382,70 +343,3 @@ def test_a_preview_writes_nothing(user, campaign):
     assert told.words.startswith("1 customers with 1 products would leave")
     assert not RecoExport.objects.exists()
     assert not Assignment.objects.exists()
-
-
-def test_the_file_goes_after_a_time_and_the_manifest_stays(user, campaign):
-    made = export(run=approved(CustomerFactory(), user=user), campaign=campaign, user=user)
-    assert drop_old_files(now=timezone.now() + timedelta(days=89)) == 0
-
-    assert drop_old_files(now=timezone.now() + timedelta(days=91)) == 1
-
-    with pytest.raises(CrmError, match="kept no longer"):
-        read_file(export=made)
-    assert RecoExport.objects.get(pk=made.pk).manifest["sha256"] == made.sha256
-    assert RecoExportItem.objects.count() == 1
-
-
-def test_a_file_that_somebody_changed_is_not_given_out(user, campaign):
-    made = export(run=approved(CustomerFactory(), user=user), campaign=campaign, user=user)
-    RecoExportFile.objects.update(packed=gzip.compress(b"something else"))
-
-    with pytest.raises(CrmError, match="not the one that was hashed"):
-        read_file(export=made)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_of_two_exports_at_once_one_leaves_and_the_other_is_told(user, campaign, in_thread):
-    run = approved(*[CustomerFactory() for _ in range(3)], user=user)
-    with transaction.atomic():
-        lock_run(run)
-        for what in (
-            lambda: export(run=run, campaign=campaign, user=user),
-            lambda: decide_run(run=run, decision="rejected", user=user, comment="No"),
-        ):
-            with pytest.raises(ConflictError, match="right now"):
-                in_thread(what)()
-
-    results = []
-    waits = [in_thread(export, run=run, campaign=campaign, user=user) for _ in range(2)]
-    for wait in waits:
-        try:
-            results.append(wait().rows)
-        except CrmError as error:
-            results.append(type(error))
-    assert sorted(map(str, results))[0] == "3"
-    assert RecoExportItem.objects.count() == 3
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("step", ["assign", "pack_rows", "attach_export"])
-def test_an_export_killed_in_the_middle_leaves_nothing(
-    user, campaign, in_thread, monkeypatch, step
-):
-    run = approved(CustomerFactory(), user=user)
-    real = getattr(exports, step)
-
-    def die(*args, **kwargs):
-        real(*args, **kwargs)
-        # As when the process dies: the server sees the connection end and rolls back.
-        connection.connection.close()
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(exports, step, die)
-    with pytest.raises(KeyboardInterrupt):
-        in_thread(export, run=run, campaign=campaign, user=user)()
-
-    for model in (RecoExport, RecoExportItem, RecoExportFile, Assignment):
-        assert not model.objects.exists()
-    monkeypatch.undo()
-    assert export(run=run, campaign=campaign, user=user).rows == 1
