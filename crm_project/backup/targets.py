@@ -107,22 +107,33 @@ class S3Options:
     lock_days: int = 0
 
 
+def refused(url: str) -> str:
+    """Return in words why a URL is no place for backups; empty: it is one."""
+    parts = urlsplit(url)
+    if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
+        return ""
+    if parts.scheme == "s3" and parts.netloc and "@" not in parts.netloc:
+        return ""
+    # Of what is wrong only the kind is told: a password may stand in it.
+    return (
+        f"CRM_BACKUP_URL {parts.scheme + '://…' if parts.scheme else '(without a kind)'} is no "
+        "place for backups. Give file:///folder (three slashes) or s3://bucket/prefix."
+    )
+
+
 def open_target(url: str, s3: S3Options | None = None) -> Target:
     """Return the target of a URL: ``file:///folder`` or ``s3://bucket/prefix``.
 
     Nothing is asked or made yet. Raises ``BackupError`` for another kind of URL.
     """
-    # Imported late: boto3 takes a third of a second, and few processes make backups.
+    if words := refused(url):
+        raise BackupError(words)
     parts = urlsplit(url)
-    if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
+    # Imported late: boto3 takes a third of a second, and few processes make backups.
+    if parts.scheme == "file":
         from crm_project.backup.folder import FolderTarget  # noqa: PLC0415
 
         return FolderTarget(unquote(parts.path))
-    if parts.scheme == "s3" and parts.netloc and "@" not in parts.netloc:
-        from crm_project.backup.bucket import BucketTarget  # noqa: PLC0415
+    from crm_project.backup.bucket import BucketTarget  # noqa: PLC0415
 
-        return BucketTarget(parts.netloc, parts.path.strip("/"), s3 or S3Options())
-    raise BackupError(
-        f"CRM_BACKUP_URL {parts.scheme + '://…' if parts.scheme else url!r} is no place for "
-        "backups. Give file:///folder (three slashes) or s3://bucket/prefix."
-    )
+    return BucketTarget(parts.netloc, parts.path.strip("/"), s3 or S3Options())

@@ -3,7 +3,10 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
+
+from crm_project.backup.errors import WrongKeyError
+from crm_project.backup.targets import refused
 
 
 @register("crm")
@@ -47,3 +50,35 @@ def production_is_safe(**kwargs: Any) -> list[Error]:
         ),
     ]
     return [Error(what, hint=hint, id=number) for wrong, what, hint, number in rules if wrong]
+
+
+@register("crm")
+def backups_can_be_made(**kwargs: Any) -> list[CheckMessage]:
+    """What is wrong with backups must be known by day, not in the night when one is needed."""
+    wanted = settings.CRM_BACKUP
+    found: list[CheckMessage] = []
+    if wanted.url and (words := refused(wanted.url)):
+        found.append(Error(words, hint="Set CRM_BACKUP_URL to one of these.", id="crm.E010"))
+    try:
+        wanted.keys.addressees()
+        if wanted.keys.identity:
+            wanted.keys.secret()
+    except WrongKeyError as error:
+        hint = "Set it to what manage.py backup key prints, or unset it."
+        found.append(Error(str(error), hint=hint, id="crm.E011"))
+    if settings.PRODUCTION:
+        found += _backups_of_production()
+    return found
+
+
+def _backups_of_production() -> list[CheckMessage]:
+    wanted = settings.CRM_BACKUP
+    if not wanted.url and wanted.by_beat:
+        what = "Every night a backup is due, and there is no place for it."
+        hint = "Set CRM_BACKUP_URL; or CRM_BACKUP_BY_BEAT=false where something else makes backups."
+        return [Warning(what, hint=hint, id="crm.W012")]
+    if wanted.url and not (wanted.keys.identity or wanted.keys.recipients):
+        what = "Backups are not encrypted: whoever reads the place has all customers' data."
+        hint = "Set CRM_BACKUP_KEY, or CRM_BACKUP_RECIPIENTS (manage.py backup key makes one)."
+        return [Warning(what, hint=hint, id="crm.W013")]
+    return []

@@ -1,11 +1,18 @@
 """A production server with a development setting does not start, and says what to set."""
 
+from dataclasses import replace
+
 import pytest
+from django.conf import settings as configured
 from django.core.checks import run_checks
 
 from analytics.services import signal_queue
+from crm_project.backup.packing import Keys, new_key
 
+SECRET, PUBLIC = new_key()
+BACKUP = replace(configured.CRM_BACKUP, url="s3://crm-backups/crm", keys=Keys(SECRET))
 SAFE = {
+    "CRM_BACKUP": BACKUP,
     "CRM_ENV": "production",
     "PRODUCTION": True,
     "SECRET_KEY": "a-key-of-our-own",
@@ -40,6 +47,13 @@ def test_a_safe_production_has_no_complaint(production):
         ("EMBEDDED_VALKEY", True, "crm.E005"),
         ("ALLOWED_HOSTS", [], "crm.E006"),
         ("ALLOWED_HOSTS", ["*"], "crm.E006"),
+        ("CRM_BACKUP", replace(BACKUP, url="ftp://me:secret@host/x"), "crm.E010"),
+        ("CRM_BACKUP", replace(BACKUP, url="/var/backups"), "crm.E010"),
+        ("CRM_BACKUP", replace(BACKUP, keys=Keys("hunter2")), "crm.E011"),
+        ("CRM_BACKUP", replace(BACKUP, keys=Keys(SECRET, ("age1wrong",))), "crm.E011"),
+        ("CRM_BACKUP", replace(BACKUP, keys=Keys("hunter2", (PUBLIC,))), "crm.E011"),
+        ("CRM_BACKUP", replace(BACKUP, url=""), "crm.W012"),
+        ("CRM_BACKUP", replace(BACKUP, keys=Keys()), "crm.W013"),
     ],
 )
 def test_each_mistake_has_a_number_and_a_hint(production, name, value, number):
@@ -49,6 +63,14 @@ def test_each_mistake_has_a_number_and_a_hint(production, name, value, number):
 
     assert error.id == number
     assert error.hint.startswith(("Set ", "Unset "))
+    assert "secret@" not in error.msg
+    assert "hunter2" not in error.msg
+
+
+def test_where_a_cluster_makes_backups_its_pages_need_no_place(production):
+    production.CRM_BACKUP = replace(BACKUP, url="", by_beat=False)
+
+    assert ours() == []
 
 
 def test_the_default_secret_is_refused(production):
