@@ -3,7 +3,7 @@
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import md5
 from typing import Any
 
@@ -25,6 +25,7 @@ _REFUSED = {
     "403",
 }
 _MISSING = {"NoSuchKey", "NoSuchUpload", "404"}
+_NO_LOCKS = {"InvalidRequest", "ObjectLockConfigurationNotFoundError"}
 _FULL = {"InsufficientCapacity", "XMinioStorageFull", "QuotaExceeded", "507"}
 
 
@@ -34,26 +35,26 @@ class BucketTarget:
     def __init__(self, bucket: str, prefix: str, options: S3Options) -> None:
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
-        self._options = options
-        self._client = _client(options)
+        self.options = options
+        self.client = _client(options)
 
     @property
     def words(self) -> str:
-        at = f" at {self._options.endpoint}" if self._options.endpoint else ""
+        at = f" at {self.options.endpoint}" if self.options.endpoint else ""
         return f"the bucket {self._bucket}{at}"
 
     def free_bytes(self) -> int | None:
         with self.trouble():
-            self._client.head_bucket(Bucket=self._bucket)
+            self.client.head_bucket(Bucket=self._bucket)
         return None
 
     def start(self, key: str) -> Upload:
-        return _BucketUpload(self, self._client, self.place(key), self._lock())
+        return _BucketUpload(self, self.client, self.place(key), self.lock())
 
     @contextmanager
     def read(self, key: str) -> Iterator[Readable]:
         with self.trouble():
-            body = self._client.get_object(**self.place(key))["Body"]
+            body = self.client.get_object(**self.place(key))["Body"]
         try:
             yield Watched(body, self.trouble)
         finally:
@@ -62,44 +63,45 @@ class BucketTarget:
     def stored(self) -> dict[str, Stored]:
         found = {}
         with self.trouble():
-            pages = self._client.get_paginator("list_objects_v2").paginate(
+            pages = self.client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._prefix
             )
             for page in pages:
                 for item in page.get("Contents", []):
-                    key = item["Key"].removeprefix(self._prefix)
+                    key = self.name(item["Key"])
                     if key and "/" not in key:
                         found[key] = Stored(item["Size"], item["LastModified"])
         return found
 
     def delete(self, key: str) -> None:
         with self.trouble():
-            self._client.delete_object(**self.place(key))
+            self.client.delete_object(**self.place(key))
 
     def sweep(self, before: datetime) -> list[str]:
         gone = []
         with self.trouble():
-            pages = self._client.get_paginator("list_multipart_uploads").paginate(
+            pages = self.client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self._bucket, Prefix=self._prefix
             )
             for page in pages:
                 for left in page.get("Uploads", []):
                     if left["Initiated"] < before:
-                        self._client.abort_multipart_upload(
+                        self.client.abort_multipart_upload(
                             Bucket=self._bucket, Key=left["Key"], UploadId=left["UploadId"]
                         )
-                        gone.append(left["Key"].removeprefix(self._prefix))
+                        gone.append(self.name(left["Key"]))
         return gone
 
     def place(self, key: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": f"{self._prefix}{key}"}
 
-    def _lock(self) -> dict[str, Any]:
-        """Return what keeps an object from being removed, where that is wished for."""
-        if not self._options.lock_days:
-            return {}
-        until = datetime.now(UTC) + timedelta(days=self._options.lock_days)
-        return {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": until}
+    def name(self, key: str) -> str:
+        """Return a key of the bucket as one of ours, without the prefix."""
+        return key.removeprefix(self._prefix)
+
+    def lock(self) -> dict[str, Any]:
+        """Return what a new object is written with, so that it cannot be removed: nothing here."""
+        return {}
 
     @contextmanager
     def trouble(self) -> Iterator[None]:
@@ -128,6 +130,11 @@ class BucketTarget:
             return TargetError(f"What was looked for in {self.words} is not there.")
         if code in _FULL:
             return TargetFullError(f"There is no room left in {self.words} ({code}).")
+        if code in _NO_LOCKS:
+            return TargetError(
+                f"{upper_first(self.words)} was not made with object lock. Make one that was, or "
+                "unset CRM_BACKUP_LOCK_DAYS."
+            )
         said = str(answer.get("Message", ""))[:200]
         return TargetError(f"{upper_first(self.words)} answered with an error: {code} {said}")
 

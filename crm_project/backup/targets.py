@@ -135,5 +135,8 @@ def open_target(url: str, s3: S3Options | None = None) -> Target:
 
         return FolderTarget(unquote(parts.path))
     from crm_project.backup.bucket import BucketTarget  # noqa: PLC0415
+    from crm_project.backup.locked_bucket import LockedBucketTarget  # noqa: PLC0415
 
-    return BucketTarget(parts.netloc, parts.path.strip("/"), s3 or S3Options())
+    options = s3 or S3Options()
+    kind = LockedBucketTarget if options.lock_days else BucketTarget
+    return kind(parts.netloc, parts.path.strip("/"), options)

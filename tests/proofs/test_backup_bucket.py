@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from crm_project.backup.packing import Keys, new_key
 from crm_project.backup.targets import S3Options, open_target
 from tests.backup.shop import Shop, names
 from tests.proofs.programs import Program, accepts, free_port
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow_proof, pytest.mark.timeout(900)]
 
@@ -60,8 +62,8 @@ class Service:
             return False
         return True
 
-    def target(self, secret=SECRET, name="backups"):
-        options = S3Options(self.options.endpoint, KEY, secret)
+    def target(self, secret=SECRET, name="backups", lock_days=0):
+        options = S3Options(self.options.endpoint, KEY, secret, lock_days=lock_days)
         return open_target(f"s3://{name}/crm", options)
 
 
@@ -110,6 +112,72 @@ def test_a_wrong_key_and_a_missing_bucket_are_said(shop, service):
         shop.back_up(service.target(secret="wrong"))
     with pytest.raises(TargetError):
         shop.back_up(service.target(name="nowhere"))
+
+
+@pytest.fixture
+def locked(service):
+    """A bucket that keeps what it is told to keep; and a writer who means harm."""
+    client = bucket._client(service.options)
+    client.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    return service.target(name="locked", lock_days=1), client
+
+
+def test_a_locked_backup_cannot_be_removed_by_us_or_by_its_writer(shop, locked):
+    target, client = locked
+    manifest = shop.back_up(target)
+
+    with pytest.raises(TargetError, match="It is locked until"):
+        catalogue.remove(target, manifest)
+    for key in (manifest.key, manifest.file):
+        for version in client.list_object_versions(Bucket="locked", Prefix=f"crm/{key}")[
+            "Versions"
+        ]:
+            with pytest.raises(ClientError, match="AccessDenied"):
+                client.delete_object(
+                    Bucket="locked", Key=f"crm/{key}", VersionId=version["VersionId"]
+                )
+    assert shop.restore(target, manifest).differences == []
+
+
+def test_what_is_put_on_top_of_a_locked_backup_is_looked_through(shop, locked):
+    target, client = locked
+    manifest = shop.back_up(target)
+    for key in (manifest.key, manifest.file):
+        client.put_object(Bucket="locked", Key=f"crm/{key}", Body=b"pay to have it back")
+        client.delete_object(Bucket="locked", Key=f"crm/{key}")
+    assert "Contents" not in client.list_objects_v2(Bucket="locked", Prefix="crm/")
+
+    assert [entry.problem for entry in catalogue.entries(target)] == [""]
+    assert shop.restore(target, catalogue.find(target)).differences == []
+
+
+def test_a_bucket_without_locks_is_said_and_takes_no_half_backup(shop, service):
+    with pytest.raises(TargetError, match="not made with object lock"):
+        shop.back_up(service.target(lock_days=1))
+    assert names(service.target()) == []
+
+
+def test_a_backup_whose_lock_is_over_is_removed_with_all_its_versions(shop, locked, monkeypatch):
+    target, client = locked
+    soon = datetime.now(UTC) + timedelta(seconds=6)
+    monkeypatch.setattr(
+        type(target),
+        "lock",
+        lambda self: {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": soon},
+    )
+    manifest = shop.back_up(target)
+
+    def removed():
+        try:
+            catalogue.remove(target, manifest)
+        except TargetError:
+            return False
+        return True
+
+    wait_until(removed, seconds=60)
+    left = client.list_object_versions(Bucket="locked", Prefix="crm/")
+    assert "Versions" not in left
+    assert "DeleteMarkers" not in left
 
 
 def test_a_service_that_dies_on_the_way_leaves_no_backup(shop, service, monkeypatch):
