@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
@@ -225,6 +226,25 @@ class TestPages:
         assert not trust().backup.kept
         BackupRun.objects.update(taken_at=timezone.now() - timedelta(hours=25))
         assert trust().backup.kept
+
+
+@pytest.mark.parametrize(
+    ("hours", "tone", "words"),
+    [(25, "crm-good", "as promised"), (27, "crm-bad", "older than 26 h")],
+)
+def test_the_page_turns_red_when_the_last_proof_is_older_than_promised(
+    admin_client, hours, tone, words
+):
+    now, at = timezone.now(), timezone.now() - timedelta(hours=hours)
+    BackupRun.objects.create(
+        name="b", started_at=now, taken_at=now, finished_at=now, status="succeeded"
+    )
+    DrillRun.objects.create(
+        backup_name="b", started_at=at, taken_at=at, finished_at=at, status="succeeded"
+    )
+    text = admin_client.get(reverse("admin:common_drillrun_changelist")).content.decode()
+    chips = re.findall(r'class="crm-chip (crm-\w+)">([^<]+)<', text)
+    assert chips == [("crm-good", "as promised"), (tone, words)]
 
 
 def test_prometheus_reads_when_a_restore_was_last_verified(client, settings):

@@ -25,7 +25,7 @@ class _OperationAdmin(ReadOnlyAdminMixin, CrmAdmin[Any]):
 
     list_filter = ["status"]
     ordering = ["-started_at"]
-    sortable_by = ["started_at"]
+    sortable_by = ["started", "taken"]
     list_before_template = "crm/backup_trust.html"
     job_kind = ""
     start_permission = ""
@@ -56,6 +56,14 @@ class _OperationAdmin(ReadOnlyAdminMixin, CrmAdmin[Any]):
     def state(self, run: Any) -> str:
         return str(run.status)
 
+    @admin.display(description="Started", ordering="started_at")
+    def started(self, run: Any) -> str:
+        return formats.moment(run.started_at)
+
+    @admin.display(description="Taken", ordering="taken_at")
+    def taken(self, run: Any) -> str:
+        return formats.moment(run.taken_at)
+
     @admin.display(description="Took")
     def took(self, run: Any) -> str:
         return formats.duration(run.duration)
@@ -71,8 +79,8 @@ class _OperationAdmin(ReadOnlyAdminMixin, CrmAdmin[Any]):
 
 @admin.register(BackupRun)
 class BackupRunAdmin(_OperationAdmin):
-    list_display = ["what", "state", "taken_at", "file_size", "row_count", "encrypted", "took",
-                    "removed_at", "problem"]  # fmt: skip
+    list_display = ["what", "state", "taken", "file_size", "row_count", "encrypted", "took",
+                    "removed", "problem"]  # fmt: skip
     search_fields = ["name"]
     search_help_text = "Name of a backup"
     fields = ["what", "state", "place", "taken_at", "started_at", "finished_at", "took",
@@ -106,6 +114,10 @@ class BackupRunAdmin(_OperationAdmin):
     def file_size(self, run: BackupRun) -> str:
         return formats.size(run.file_bytes)
 
+    @admin.display(description="Removed")
+    def removed(self, run: BackupRun) -> str:
+        return formats.moment(run.removed_at)
+
     @admin.display(description="Unpacked")
     def dump_size(self, run: BackupRun) -> str:
         return formats.size(run.dump_bytes)
@@ -113,7 +125,7 @@ class BackupRunAdmin(_OperationAdmin):
 
 @admin.register(DrillRun)
 class DrillRunAdmin(_OperationAdmin):
-    list_display = ["started_at", "state", "backup_name", "taken_at", "restore_time", "row_count",
+    list_display = ["started", "state", "backup_name", "taken", "restore_time", "row_count",
                     "took", "problem"]  # fmt: skip
     search_fields = ["backup_name"]
     search_help_text = "Name of a backup"
