@@ -3,8 +3,10 @@ from django.urls import include, path
 
 from analytics.api.receiving.urls import segment_urlpatterns
 from crm_project import health
+from crm_project.common.admin.second_factor import second_factor_view
 
 urlpatterns = [
+    path("admin/second-factor/", second_factor_view, name="second_factor"),
     path("admin/", admin.site.urls),
     path("api/", include("crm_project.api_urls")),
     path("v1/", include(segment_urlpatterns)),

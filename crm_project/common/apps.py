@@ -1,4 +1,8 @@
-from django.apps import AppConfig
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.conf import settings
+from django.db.models.signals import post_migrate
 
 
 class CommonConfig(AppConfig):
@@ -30,3 +34,14 @@ class CommonConfig(AppConfig):
         )
         freshness.register(freshness.BACKUP)
         freshness.register(freshness.BACKUP_DRILL)
+
+        # Django tells each app in turn and makes its permissions; after the last, all are there.
+        last = [*apps.get_app_configs()][-1]
+        post_migrate.connect(_keep_ready_groups, sender=last, dispatch_uid="crm_ready_groups")
+
+
+def _keep_ready_groups(*, using: str, **kwargs: Any) -> None:
+    from crm_project.common.services.groups import apply_ready_groups  # noqa: PLC0415 - needs models
+
+    if using == "default":
+        apply_ready_groups(groups=settings.CRM_READY_GROUPS)

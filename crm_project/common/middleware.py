@@ -6,7 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from pghistory.middleware import HistoryMiddleware
 
 # What a caller may send as X-Request-ID: it is stored and logged, so it is kept short and plain.
@@ -30,6 +34,33 @@ class RequestIdMiddleware:
             response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response
+
+
+class SecondFactorMiddleware:
+    """Let nobody in with a password alone, where a second factor is asked for.
+
+    In the admin they are led to the page that asks for it; everywhere else they are nobody until
+    then. So there is no page that could forget to ask.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not settings.CRM_SECOND_FACTOR or _verified(request.user):
+            return self.get_response(request)
+        asks = reverse("second_factor")
+        if request.path in {asks, reverse("admin:logout")}:
+            return self.get_response(request)
+        if request.path.startswith(reverse("admin:index")):
+            return redirect_to_login(request.get_full_path(), asks)
+        request.user = AnonymousUser()
+        return self.get_response(request)
+
+
+def _verified(user: Any) -> bool:
+    """Return whether somebody showed their second factor in this session, or is nobody anyway."""
+    return not user.is_authenticated or user.is_verified()
 
 
 class StaffHistoryMiddleware(HistoryMiddleware):

@@ -48,6 +48,7 @@ def figures(page):
     return {kpi.label: (kpi.value, kpi.note) for kpi in page.context["kpis"]}
 
 
+@pytest.mark.owner
 def test_it_shows_the_numbers_of_the_current_run_and_their_day(admin_client, customer):
     predicted(metrics_run(), customer, KNOWN)
 
@@ -61,6 +62,7 @@ def test_it_shows_the_numbers_of_the_current_run_and_their_day(admin_client, cus
     assert "Money of one purchase day" in text
 
 
+@pytest.mark.owner
 def test_where_nothing_can_be_said_it_says_why_and_never_zero(admin_client, customer):
     predicted(metrics_run(quality="none"), customer, UNKNOWN)
 
@@ -72,6 +74,7 @@ def test_where_nothing_can_be_said_it_says_why_and_never_zero(admin_client, cust
     assert "Too little data" in page.content.decode()
 
 
+@pytest.mark.owner
 def test_the_chances_are_drawn_from_run_to_run(admin_client, customer):
     predicted(metrics_run(as_of=date(2011, 11, 9), is_current=False), customer, KNOWN)
     predicted(metrics_run(), customer, KNOWN)
@@ -91,6 +94,7 @@ def test_a_prospect_has_no_numbers(admin_client, customer):
     assert "without a sale there is nothing to go by" in page.content.decode()
 
 
+@pytest.mark.owner
 def test_it_needs_the_right_to_see_predictions(client, staff_user, customer):
     predicted(metrics_run(), customer, KNOWN)
     allow(staff_user, "view_customer")

@@ -265,6 +265,7 @@ class TestDatabase:
         assert (again["stored"], again["duplicate"]) == (0, 300)
         assert Signal.objects.count() == first["stored"]
 
+    @pytest.mark.owner
     def test_clearing_leaves_what_is_real(self):
         at = int(UNTIL.timestamp()) * 1_000_000
         of_sender = Envelope(
@@ -285,6 +286,7 @@ class TestDatabase:
         assert Signal.objects.get().message_id == "m"
         assert RawEvent.objects.count() == SignalReceipt.objects.count() == 1
 
+    @pytest.mark.owner
     def test_after_clearing_the_raw_log_refuses_again_and_all_can_be_made_again(self):
         first = counts("--events", "100", "--to", "database")
         counts("--clear")
@@ -294,6 +296,7 @@ class TestDatabase:
         with pytest.raises(IntegrityError, match="never changed"), transaction.atomic():
             RawEvent.objects.all().delete()
 
+    @pytest.mark.owner
     def test_only_the_owner_of_the_tables_may_clear(self):
         with connection.cursor() as cursor:
             cursor.execute("create role app_of_test")

@@ -184,6 +184,7 @@ def test_the_nightly_task_predicts_as_of_today():
     assert MetricsRun.objects.get().status == "succeeded"
 
 
+@pytest.mark.owner
 def test_the_applications_role_predicts_and_thins_without_owning_tables():
     fill(150)
     old = score_metrics(as_of=DAY)

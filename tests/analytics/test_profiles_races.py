@@ -166,6 +166,7 @@ class TestMeeting:
 
 
 @pytest.mark.django_db
+@pytest.mark.owner
 def test_the_applications_role_refreshes_and_reads(two_refreshed, as_application):  # noqa: F811
     as_application()
     assert refresh_profiles(as_of=DAY).written == 1

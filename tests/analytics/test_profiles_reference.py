@@ -225,6 +225,7 @@ class TestWhatIsNoticed:
         result = refresh_profiles(as_of=date(2011, 10, 1))
         assert (result.whole, result.removed) == (True, 2)
 
+    @pytest.mark.owner
     def test_after_emptying_a_table_everybody_is_looked_at(self, settled):
         with connection.cursor() as cursor:
             # Deferred checks of what the fixture wrote stand in the way of TRUNCATE.

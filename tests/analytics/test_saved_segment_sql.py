@@ -126,6 +126,7 @@ class TestAgreement(TestCase):
 
     @settings(max_examples=200, deadline=None)
     @given(st.data())
+    @pytest.mark.owner
     def test_the_database_finds_whom_python_finds(self, data):
         rule = parse(data.draw(rules(self.known)), self.offered)
 
@@ -134,6 +135,7 @@ class TestAgreement(TestCase):
         assert found_by(rule) == expected
         assert count(rule) == len(expected)
 
+    @pytest.mark.owner
     def test_every_field_is_known_of_somebody_and_has_its_type(self):
         for field in self.offered.values():
             rule = parse(
@@ -146,6 +148,7 @@ class TestAgreement(TestCase):
                 evaluate(rule, values)
         assert set(self.offered) == set(COLUMNS) == set(CATALOGUE)
 
+    @pytest.mark.owner
     def test_every_customer_is_asked_once(self):
         """No join doubles anybody, nor loses them."""
         rule = parse({"or": [asks(name, "is_unknown") for name in self.offered

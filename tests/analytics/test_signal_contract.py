@@ -151,6 +151,7 @@ def behaviour():
 
 
 class TestSeed003:
+    @pytest.mark.owner
     def test_the_calls_run_as_printed(self, query, behaviour):
         assert isinstance(query(SEED_003_USER), list)
         assert len(query(SEED_003_ACTIVE)) == 2
@@ -251,6 +252,7 @@ class TestSeed003:
 
 
 class TestSlowQueries:
+    @pytest.mark.owner
     def test_the_query_runs_as_printed_and_finds_statements(self, query):
         query(SEED_003_RESET)
         query("select 7 as seven_of_this_test")
@@ -259,12 +261,14 @@ class TestSlowQueries:
         assert all(row["mean_time"] >= 0 and row["calls"] >= 1 for row in rows)
         assert len(query(SEED_003_SLOW)) <= 10
 
+    @pytest.mark.owner
     def test_it_is_empty_where_the_extension_is_absent(self, query):
         with connection.cursor() as cursor:
             cursor.execute("drop extension pg_stat_statements")
         assert query(SEED_003_SLOW) == []
 
 
+@pytest.mark.owner
 def test_a_reader_of_the_contract_needs_no_right_on_tables(query, behaviour):
     with connection.cursor() as cursor:
         cursor.execute(

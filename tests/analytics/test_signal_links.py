@@ -109,6 +109,7 @@ def test_articles_find_their_signals_and_leave_them():
     assert not Signal.objects.filter(product__isnull=False).exists()
 
 
+@pytest.mark.owner
 def test_nothing_is_left_to_do_after_the_commit(signals):
     Customer.objects.bulk_create([Customer(code="C1"), Customer(code="C2")])
     with connection.cursor() as cursor:

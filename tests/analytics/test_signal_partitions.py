@@ -159,6 +159,7 @@ def test_a_retention_below_nothing_is_refused_in_words(settings):
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.owner
 def test_a_month_that_somebody_reads_stays_until_the_next_time(settings, in_thread):
     settings.CRM_SIGNAL_RETENTION_MONTHS = 1
     store([envelope(occurred_at="2005-01-01T00:00:00Z")])
@@ -213,6 +214,7 @@ def test_the_function_drops_past_partitions_of_signals_and_nothing_else(table, n
         cursor.execute(statement, [table, name])
 
 
+@pytest.mark.owner
 def test_the_raw_log_takes_no_changes():
     store([envelope()])
     for change in (
@@ -257,6 +259,7 @@ def test_the_schedule_calls_a_task_that_exists():
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.owner
 def test_workers_that_need_the_same_new_month_all_get_it(in_thread):
     together = threading.Barrier(4)
 

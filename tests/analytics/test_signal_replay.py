@@ -133,6 +133,7 @@ class TestQuarantine:
 class TestTroubleOfTheMachine:
     """It is raised, so that whoever started the replay starts it again; nothing is decided."""
 
+    @pytest.mark.owner
     def test_what_lies_in_quarantine_stays_there_as_it_was(self, sqlstate):
         put_away(envelope())
         before = list(QuarantinedEvent.objects.values())
@@ -143,6 +144,7 @@ class TestTroubleOfTheMachine:
 
         assert list(QuarantinedEvent.objects.values()) == before
 
+    @pytest.mark.owner
     def test_what_the_raw_log_has_is_not_counted_as_refused(self, sqlstate):
         sent = [envelope() for _ in range(3)]
         store(sent)
@@ -305,6 +307,7 @@ class TestReceipts:
 
         assert (where(one).status, "Not ours." in where(one).reason) == ("discarded", True)
 
+    @pytest.mark.owner
     def test_a_signal_outlives_the_log_of_how_it_came(self, queue):
         long_ago = datetime.now(tz=UTC) - timedelta(days=90)
         old = envelope(micros=int(long_ago.timestamp() * 1_000_000))

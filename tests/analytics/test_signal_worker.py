@@ -127,6 +127,7 @@ class TestPoison:
 
         assert (quarantined(), waiting()) == (ids(bad), 0)
 
+    @pytest.mark.owner
     def test_what_the_database_refuses_is_found_among_the_others(self, worker):
         refuse("customer_ref = 'unlucky'")
         good = [envelope() for _ in range(37)]
@@ -138,6 +139,7 @@ class TestPoison:
         assert (stored(), quarantined(), waiting()) == (ids(good), ids(bad), 0)
         assert set(QuarantinedEvent.objects.values_list("code", flat=True)) == {"not_storable"}
 
+    @pytest.mark.owner
     def test_the_reason_names_no_values(self, worker):
         refuse("customer_ref = 'jane@example.org'")
         send(envelope("jane@example.org"))
@@ -158,6 +160,7 @@ class TestPoison:
         assert (event.code, bytes(event.body)) == ("unreadable", fields["c"])
         assert (Signal.objects.count(), waiting()) == (1, 0)
 
+    @pytest.mark.owner
     def test_when_every_event_is_refused_it_stops_and_says_so(self, worker, settings):
         worker._split.most_in_a_row = 3
         refuse("true")
@@ -173,6 +176,7 @@ class TestPoison:
         worker.step()
         assert (stored(), waiting()) == (ids(sent), 0)
 
+    @pytest.mark.owner
     def test_it_also_counts_those_that_come_one_by_one(self, worker):
         worker._split.most_in_a_row = 3
         refuse("true")
@@ -206,6 +210,7 @@ class TestPoison:
         assert not is_machines_fault(DataError("cannot dump NUL"))
         assert is_machines_fault(OperationalError("the connection is closed"))
 
+    @pytest.mark.owner
     def test_refusals_with_successes_between_them_do_not_stop_it(self, worker):
         worker._split.most_in_a_row = 2
         refuse("customer_ref = 'unlucky'")
@@ -222,6 +227,7 @@ class TestTroubleOfTheMachine:
         ["40P01", "53100", "55P03", "57014", "57P01", "42P01", "XX000"],
         ids=["deadlock", "disk full", "lock", "cancelled", "shutdown", "no table", "internal"],
     )
+    @pytest.mark.owner
     def test_it_quarantines_nothing_and_tries_again(self, worker, sqlstate):
         run_sql(
             "create function pg_temp.trouble() returns trigger language plpgsql as "
@@ -242,6 +248,7 @@ class TestTroubleOfTheMachine:
         worker.step()
         assert (len(stored()), len(quarantined()), waiting()) == (1, 1, 0)
 
+    @pytest.mark.owner
     def test_a_missing_table_quarantines_nothing(self, worker):
         run_sql("alter table analytics_signalreceipt rename to away")
         send(envelope())
@@ -344,6 +351,7 @@ class TestRunning:
         assert not running.is_alive()
         assert queue_stats().consumers == []
 
+    @pytest.mark.owner
     def test_one_that_cannot_go_on_ends_the_others_and_is_heard(self, queue, settings):
         settings.CRM_QUARANTINE_IN_A_ROW = 1
         refuse("true")
@@ -357,6 +365,7 @@ class TestRunning:
         assert Team(threads=2, wait_seconds=0.05).run(drain=True).quarantined == 0
         assert Signal.objects.count() + QuarantinedEvent.objects.count() == 4
 
+    @pytest.mark.owner
     def test_it_waits_for_a_table_that_is_missing(self, queue):
         run_sql("alter table analytics_signalreceipt rename to away")
         try:

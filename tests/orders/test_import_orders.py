@@ -557,6 +557,7 @@ def test_imports_of_different_sources_share_customers_without_a_deadlock(in_thre
     assert sum(CustomerTotals.objects.values_list("order_count", flat=True)) == 1600
 
 
+@pytest.mark.owner
 def test_it_works_under_a_role_that_may_only_use_the_tables():
     with connection.cursor() as cursor:
         cursor.execute("create role import_app")

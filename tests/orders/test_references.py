@@ -73,6 +73,7 @@ class TestWhatIsReferredTo:
             sql(f"delete from {table}")  # noqa: S608 - the names above
         assert OrderItem.objects.count() == 1
 
+    @pytest.mark.owner
     def test_it_cannot_be_truncated(self, item, table):
         sql("set constraints all immediate")
         with pytest.raises(IntegrityError, match="still referred to"), transaction.atomic():

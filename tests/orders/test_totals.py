@@ -146,6 +146,7 @@ class TestOneWriter:
         assert_totals_are_exact()
         assert ann.totals.sales_total == Decimal("62.50")
 
+    @pytest.mark.owner
     def test_truncate_leaves_nothing(self, ann):
         order(1, ann).save()
 

@@ -90,6 +90,7 @@ def test_it_needs_its_scope_a_customer_and_few_queries(
         assert asker.get(PATH, {"channel": "email"}).status_code == 200
 
 
+@pytest.mark.owner
 def test_the_application_role_asks_without_owning_anything(customer):
     with connection.cursor() as cursor:
         cursor.execute(

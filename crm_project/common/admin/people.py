@@ -3,9 +3,12 @@
 from typing import Any
 
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from crm_project.common import formats
@@ -14,7 +17,8 @@ from crm_project.common.admin.theme import ThemedGroupAdmin, ThemedUserAdmin
 from crm_project.common.models import User
 
 admin.site.unregister(Group)
-for _model in (AccessAttempt, AccessLog, AccessFailureLog):
+# Pages of devices would show the keys of second factors; nobody has to see these.
+for _model in (AccessAttempt, AccessLog, AccessFailureLog, StaticDevice, TOTPDevice):
     if admin.site.is_registered(_model):
         admin.site.unregister(_model)
 
@@ -48,7 +52,23 @@ class UserAdmin(ThemedUserAdmin):
 
 @admin.register(Group)
 class GroupAdmin(ThemedGroupAdmin):
-    list_display = ["name"]
+    """Those that come with the CRM are looked at only: the next migrate would set them again."""
+
+    list_display = ["name", "comes_with_the_crm"]
+
+    @admin.display(description="Comes with the CRM", boolean=True)
+    def comes_with_the_crm(self, group: Group) -> bool:
+        return group.name in settings.CRM_READY_GROUPS
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return not _ready(obj) and bool(super().has_change_permission(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return not _ready(obj) and bool(super().has_delete_permission(request, obj))
+
+
+def _ready(group: Group | None) -> bool:
+    return group is not None and group.name in settings.CRM_READY_GROUPS
 
 
 class _SignInAdmin(ReadOnlyAdminMixin, CrmAdmin[Any]):
