@@ -38,7 +38,7 @@ def variables_read():
     files += (ROOT / "crm_project").rglob("*.py")
     found = set().union(*(variables_read_in(path.read_text("utf-8")) for path in files))
     compose = (ROOT / "compose.yaml").read_text("utf-8")
-    found |= set(re.findall(r"\$\{([A-Z_]+)", compose))
+    found |= set(re.findall(r"\$\{([A-Z0-9_]+)", compose))
     return found - {"DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER"}
 
 

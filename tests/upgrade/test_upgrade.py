@@ -23,6 +23,8 @@ pytestmark = [
 
 # Rows that come with the code, not from people: there may only be more of them.
 OF_THE_CODE = {
+    "auth_group",
+    "auth_group_permissions",
     "auth_permission",
     "django_celery_beat_crontabschedule",
     "django_celery_beat_periodictask",
