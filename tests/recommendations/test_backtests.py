@@ -1,6 +1,7 @@
 """Back-tests of recommendations: service, command, job and API on a shop in the database."""
 
 import json
+from collections import Counter, defaultdict
 from datetime import date, timedelta
 from io import StringIO
 
@@ -12,11 +13,15 @@ from django.db import connection
 from crm_project.common.exceptions import ConflictError, CrmError
 from crm_project.common.models import Job, RefreshState
 from crm_project.common.tasks import run_job
-from recommendations.models import BacktestRun
+from orders.models import OrderItem
+from recommendations.models import BacktestRun, RecoItem
 from recommendations.scoring import baselines_als
-from recommendations.selectors.run_plan import plan_of
+from recommendations.scoring.backtest_plans import PLANS, simplest
+from recommendations.scoring.chance_fit import NEWS
+from recommendations.selectors.run_plan import plan_of, settings_of
 from recommendations.services import backtests
 from recommendations.services.configs import active_config
+from recommendations.services.runs import recommend
 from tests.api import errors
 from tests.factories import UserFactory
 from tests.recommendations.run_shop import sell, small_shop
@@ -77,6 +82,43 @@ def test_a_back_test_stores_every_table_and_the_next_run_believes_it():
     assert (plan.backtest, plan.mode) == (made, made.chosen["mode"])
     assert told[0][2] == "Reading the orders"
     assert RefreshState.objects.get(name="back-test").rows == made.results["customers"]
+
+
+def test_a_kind_of_items_that_fell_back_is_offered_in_the_simplest_order_by_the_next_run():
+    regulars()
+    config = active_config()
+    values = simplest(settings_of(config), PLANS[0], None, (NEWS,))
+    told = "CROSS_SELL items were not bought more often than what was popular."
+    made = BacktestRun.objects.create(
+        as_of=LAST,
+        status="succeeded",
+        is_current=True,
+        chosen={"mode": "signals", "values": values, "falls_back": [told]},
+    )
+
+    run = recommend(as_of=LAST)
+
+    assert (run.backtest, told in run.words) == (made, True)
+    demand = demands_of(run)
+    assert len(demand) > 5
+    assert all(each == sorted(each, reverse=True) for each in demand)
+    # Without the back-test, what was bought together with the own products counts as well.
+    BacktestRun.objects.all().delete()
+    others = demands_of(recommend(as_of=LAST))
+    assert any(each != sorted(each, reverse=True) for each in others)
+
+
+def demands_of(run):
+    """Of each list, how many customers lately bought its CROSS_SELL products, by rank."""
+    since = LAST - timedelta(days=30)
+    lately = OrderItem.objects.filter(order__ordered_at__date__gt=since)
+    buyers = Counter(
+        product for product, _ in lately.values_list("product_id", "order__customer_id").distinct()
+    )
+    offered = defaultdict(list)
+    for item in RecoItem.objects.filter(run=run, scenario="CROSS_SELL").order_by("rank"):
+        offered[item.customer_id].append(buyers[item.product_id])
+    return list(offered.values())
 
 
 def test_what_happens_after_a_day_changes_nothing_about_it():
