@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analytics.management import reports
+from analytics.management.arguments import add_run_arguments
 from analytics.management.made_reports import bar
 from analytics.management.metrics_words import metrics_facts, metrics_words
 from analytics.models import MetricsRun
@@ -26,22 +27,7 @@ class Command(BaseCommand):
             help="Predict from the end of this day, like 2011-11-09. Default: today. A day before "
             "that of the current run only goes into the history.",
         )
-        pointer = parser.add_mutually_exclusive_group()
-        pointer.add_argument(
-            "--keep-current",
-            dest="make_current",
-            action="store_false",
-            default=None,
-            help="Only add a run to the history; everybody goes on seeing the current one.",
-        )
-        pointer.add_argument(
-            "--make-current",
-            action="store_true",
-            default=None,
-            help="Let everybody see this run, even if the current one is of a later day.",
-        )
-        parser.add_argument("--dry-run", action="store_true", help="Store nothing, only print.")
-        parser.add_argument("--json", action="store_true", help="Print the run as JSON.")
+        add_run_arguments(parser)
 
     def handle(self, **options: Any) -> None:
         try:

@@ -1,0 +1,27 @@
+"""Arguments that several commands of runs understand in the same way."""
+
+from argparse import ArgumentParser
+
+
+def add_run_arguments(parser: ArgumentParser) -> None:
+    """Add what decides whether a run becomes the one that everybody sees, or is stored at all.
+
+    ``make_current`` is None where neither was asked for: a run of an earlier day than the current
+    one then only goes into the history.
+    """
+    pointer = parser.add_mutually_exclusive_group()
+    pointer.add_argument(
+        "--keep-current",
+        dest="make_current",
+        action="store_false",
+        default=None,
+        help="Only add a run to the history; everybody goes on seeing the current one.",
+    )
+    pointer.add_argument(
+        "--make-current",
+        action="store_true",
+        default=None,
+        help="Let everybody see this run, even if the current one is of a later day.",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="Store nothing, only print.")
+    parser.add_argument("--json", action="store_true", help="Print the run as JSON.")
