@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -13,7 +13,9 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminSelectWidget
 
+from crm_project.common.admin import person
 from crm_project.common.admin.job_started import started
+from crm_project.common.exceptions import CrmError
 from recommendations.admin.audit_shown import shown
 from recommendations.admin.item_filters import RUNS
 from recommendations.models import AuditItem, RecoRun
@@ -27,6 +29,7 @@ from recommendations.selectors.audit import (
     statuses,
 )
 from recommendations.selectors.recommendations import kept_runs
+from recommendations.services.audit import check_may_choose
 
 PAGE = "admin:recommendations_audit"
 VIEW = "recommendations.view_recoaudit"
@@ -66,6 +69,11 @@ def again_view(request: HttpRequest, run_id: int) -> HttpResponse:
     run = get_object_or_404(RecoRun, pk=run_id)
     form = AgainForm(request.POST)
     policy = form.cleaned_data["policy"] if form.is_valid() else ""
+    try:
+        check_may_choose(run=run, policy=policy, user=person(request))
+    except CrmError as error:
+        messages.error(request, str(error))
+        return HttpResponseRedirect(f"{reverse(PAGE)}?run={run.pk}")
     return started(
         request,
         kind="audit_recommendations",

@@ -22,6 +22,7 @@ from recommendations.api.run_serializers import RecoItemSerializer
 from recommendations.models import AuditItem, Decided, RecoItem, RecoRun, Severity
 from recommendations.scoring.audit_rules import BY_CODE
 from recommendations.selectors.audit import newest_run, statuses
+from recommendations.services.audit import FourEyesError, check_may_choose
 
 NO_RUN = "Nothing was recommended yet."
 _READ = "recommendations:read"
@@ -91,12 +92,17 @@ class RunAuditViewSet(CrmViewSet):
     def create(self, request: Request, run: str) -> Response:
         """Answers at once; the job tells how far it is. Readers see the former audit until then."""
         values = self.checked(shapes.StartAuditSerializer(data=request.data))
-        found = run_by_key(run)
+        found, policy = run_by_key(run), values.get("policy")
+        user = request.user if isinstance(request.user, User) else None
+        try:
+            check_may_choose(run=found, policy=policy, user=user)
+        except FourEyesError as error:
+            raise exceptions.PermissionDenied(str(error)) from error
         with transaction.atomic():
             job = create_job(
                 kind="audit_recommendations",
-                params={"run": found.pk, "policy": values.get("policy")},
-                user=request.user if isinstance(request.user, User) else None,
+                params={"run": found.pk, "policy": policy},
+                user=user,
                 request_id=request.META["crm.request_id"],
             )
             enqueue(job)

@@ -14,12 +14,8 @@ from customers.selectors.customers import by_code
 from recommendations.api import audit_serializers as shapes
 from recommendations.api.audit import run_by_key
 from recommendations.models import Decided, RecoDecision, RecoItem
-from recommendations.services.approvals import (
-    FourEyesError,
-    decide_item,
-    decide_list,
-    decide_run,
-)
+from recommendations.services.approvals import decide_item, decide_list, decide_run
+from recommendations.services.audit import FourEyesError
 
 _OF_RUN = OpenApiParameter("run", int, "path", description="The run's id.")
 _OF_ITEM = OpenApiParameter("item_id", int, "path", description="The item's id.")

@@ -14,7 +14,7 @@ from crm_project.common.models import User
 from customers.models import Customer
 from recommendations.models import Decided, RecoDecision, RecoItem, RecoRun
 from recommendations.scoring.audit_rules import POLICIES
-from recommendations.services.audit import lock_run
+from recommendations.services.audit import FourEyesError, lock_run
 
 Level = RecoDecision.Level
 
@@ -33,10 +33,6 @@ _PASSING = """
         where run_id = %(run)s and exportable
     )
 """
-
-
-class FourEyesError(CrmError):
-    """Whoever started a run cannot approve it under this policy; somebody else has to look."""
 
 
 def decide_item(*, item_id: int, decision: str, user: User, comment: str = "") -> RecoDecision:

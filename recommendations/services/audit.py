@@ -36,6 +36,10 @@ _LOCK = 7_264_041
 one another; the second number is the run's."""
 
 
+class FourEyesError(CrmError):
+    """Whoever started a run cannot approve it under this policy; somebody else has to look."""
+
+
 @dataclass(frozen=True, slots=True)
 class AuditResult:
     """What an audit found.
@@ -82,8 +86,9 @@ def audit(
         channel: over which customers would be contacted; by default ``CRM_RECOMMEND_CHANNEL``.
         at: the moment at which contact and purchases are judged; by default now.
 
-    Raises ``CrmError`` for a run without items and an unknown policy, and ``ConflictError`` while
-    the run is audited, decided on or exported by somebody else.
+    Raises ``CrmError`` for a run without items and an unknown policy, ``FourEyesError`` where who
+    started the run would free it of the second pair of eyes, and ``ConflictError`` while the run
+    is audited, decided on or exported by somebody else.
     """
     chosen = policy_of(policy or run.gate.get("policy") or settings.CRM_GATE_POLICY)
     check_kept(run)
@@ -91,6 +96,7 @@ def audit(
     with refresh.record(STEP, as_of=end_of(run.as_of)) as state:
         with transaction.atomic():
             lock_run(run)
+            check_may_choose(run=run, policy=chosen.name, user=user)
             result = _audit(run, chosen, channel, moment, user, progress)
         state.rows = result.customers
     return result
@@ -103,6 +109,21 @@ def policy_of(name: str) -> rules.Policy:
     except KeyError:
         known = ", ".join(rules.POLICIES)
         raise CrmError(f"There is no gate policy {name!r}. The policies are: {known}.") from None
+
+
+def check_may_choose(*, run: RecoRun, policy: str | None, user: User | None) -> None:
+    """Refuse, in words, that who started a run takes it from under a policy with four eyes.
+
+    Whoever could do that could approve the own run after all. Raises ``FourEyesError``, and
+    ``CrmError`` for a policy that does not exist.
+    """
+    now = policy_of(run.gate.get("policy") or settings.CRM_GATE_POLICY)
+    own = user is not None and run.created_by_id == user.pk
+    if own and policy and now.four_eyes and not policy_of(policy).four_eyes:
+        raise FourEyesError(
+            f"You started run {run.pk}. Only somebody else may audit it under a policy that is "
+            f"less than {now.name}."
+        )
 
 
 def check_kept(run: RecoRun) -> None:

@@ -161,6 +161,9 @@ def test_four_eyes_and_a_closed_gate_are_said_in_words_and_change_nothing(
     assert "You started run" in said(admin_client, here, {})
     item = page("recoitem_approve", first.pk)
     assert "You started run" in said(admin_client, item, SUBMITTED)
+    again = page("audit_again", run.pk)
+    assert "Only somebody else" in said(admin_client, again, {"policy": "standard"})
+    assert not Job.objects.exists()
 
     shut = run.gate | {"passed": False, "reasons": ["Too few lists."]}
     RecoRun.objects.update(gate=shut)

@@ -121,6 +121,12 @@ def test_under_four_eyes_the_starter_of_a_run_is_forbidden_to_approve(api, run):
     assert "somebody else approves it" in answer.json()["detail"]
     assert not RecoDecision.objects.exists()
 
+    weaker = api.post(f"reco-runs/{run.pk}/audit", {"policy": "standard"})
+
+    assert weaker.status_code == 403
+    assert "Only somebody else" in weaker.json()["detail"]
+    assert not Job.objects.exists()
+
 
 @pytest.mark.parametrize(
     ("method", "path", "scope"),

@@ -19,13 +19,8 @@ from recommendations.models import (
     RecoItem,
     RecoRun,
 )
-from recommendations.services.approvals import (
-    FourEyesError,
-    decide_item,
-    decide_list,
-    decide_run,
-)
-from recommendations.services.audit import audit
+from recommendations.services.approvals import decide_item, decide_list, decide_run
+from recommendations.services.audit import FourEyesError, audit
 from recommendations.services.exports import export, preview_export
 from tests.analytics.saved_segments import asks
 from tests.analytics.saved_segments import segment as saved_segment
@@ -279,6 +274,26 @@ def test_under_the_strict_policy_nobody_approves_their_own_run(user, campaign):
 
     assert [row["customer"] for row in lines(made)] == [one.code]
     assert made.left_out == {"OWN_APPROVAL": 1}
+
+
+def test_who_started_a_run_does_not_free_it_of_the_second_pair_of_eyes(user, settings):
+    other = UserFactory(staff=True)
+    run = listed(CustomerFactory(), created_by=user)
+    audit(run=run, policy="strict", user=user)
+
+    for policy in ("standard", "permissive"):
+        with pytest.raises(FourEyesError, match="Only somebody else"):
+            audit(run=run, policy=policy, user=user)
+    audit(run=run, user=user)
+    run.refresh_from_db()
+    assert run.gate["policy"] == "strict"
+
+    audit(run=run, policy="standard", user=other)
+    assert run.gate["policy"] == "standard"
+    settings.CRM_GATE_POLICY = "strict"
+    fresh = make_run([(CustomerFactory(), ProductFactory(), 1)], created_by=user)
+    with pytest.raises(FourEyesError, match="Only somebody else"):
+        audit(run=fresh, policy="permissive", user=user)
 
 
 def test_a_decision_on_the_whole_run_leaves_earlier_ones_alone(user):
