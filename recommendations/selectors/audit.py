@@ -95,6 +95,7 @@ _TOLD: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "RECENT_DUPLICATE": _duplicate,
     "UPSELL_NOT_HIGHER": _upsell,
     "CROSS_SELL_NOT_NEW": _cross,
+    "RETURNED": lambda found: f"Sent back on {found['on']}.",
     "CONTROL_LEAK": lambda found: (
         f"In the control arm of {found['campaign']}, and exported for it all the same."
     ),

@@ -1,12 +1,13 @@
 """The catalogue as a run of recommendations reads it."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
 from django.db import connection
 
+from orders.models import Product
 from recommendations.scoring.arrays import Ints
 from recommendations.scoring.shop import AXES, NONE, Products, season_mask
 from recommendations.scoring.shop_building import coded
@@ -54,6 +55,16 @@ def products_at(*, until: datetime, sold: Ints) -> Products:
         attr1_names=grapes,
         attr2_names=sugars,
     )
+
+
+def out_of_season(day: date) -> list[int]:
+    """Return the ids of the products that have seasons, but not the one of this day."""
+    tagged = Product.objects.exclude(season_tags=[]).order_by("pk")
+    return [
+        pk
+        for pk, tags in tagged.values_list("pk", "season_tags")
+        if (mask := season_mask(tags)) and not mask >> (day.month - 1) & 1
+    ]
 
 
 def _or(value: int | None, otherwise: int) -> int:

@@ -24,6 +24,7 @@ from recommendations.models import RecoRun
 from recommendations.scoring import audit_rules as rules
 from recommendations.scoring.settings import RecoSettings
 from recommendations.selectors.run_plan import settings_of_run
+from recommendations.selectors.shop_products import out_of_season
 from recommendations.services import audit_sql as sql
 
 STEP = "recommendation audit"
@@ -150,10 +151,12 @@ def lock_run(run: RecoRun) -> None:
 
 def parameters(run: RecoRun, *, at: datetime, reco: RecoSettings) -> dict[str, Any]:
     """Return what the statements of the audit need, apart from the customers."""
+    day = timezone.localtime(_before(at)).date()
     return {
         "run": run.pk,
         "at": at,
-        "at_day": timezone.localtime(_before(at)).date(),
+        "at_day": day,
+        "out_of_season": out_of_season(day),
         "then": end_of(run.as_of),
         "zone": settings.TIME_ZONE,
         "exclusion_days": reco.recent_purchase_exclusion_days,

@@ -14,7 +14,7 @@ _ITEMS = """
         select
             i.id, i.customer_id, i.product_id, i.rank, i.scenario, i.slot, i.score, i.price,
             p.id is not null and p.kind = 'product' as known,
-            p.is_active, p.family, p.sugar_level, p.premium_tier
+            p.is_active, p.stock, p.family, p.sugar_level, p.premium_tier
         from recommendations_recoitem as i
         left join orders_product as p on p.id = i.product_id
         where
@@ -44,13 +44,15 @@ _BOUGHT = """
         from lines
         group by customer_id, product_id
     ),
-    back as (
-        select o.customer_id, i.product_id, sum(i.quantity) as pieces
+    back as materialized (
+        select
+            o.customer_id, i.product_id, max(o.ordered_at) as last_at,
+            coalesce(sum(i.quantity) filter (where o.ordered_at < %(then)s), 0) as pieces
         from orders_order as o
         join orders_orderitem as i on i.order_id = o.id
         where
             o.customer_id in (select customer_id from items)
-            and o.kind = 'return' and o.status in ('paid', 'fulfilled') and o.ordered_at < %(then)s
+            and o.kind = 'return' and o.status in ('paid', 'fulfilled') and o.ordered_at < %(at)s
         group by o.customer_id, i.product_id
     ),
     kept as materialized (
@@ -128,6 +130,16 @@ _RULES = """
     union all
     select customer_id, rank, product_id, 'INACTIVE_PRODUCT', '{}' from items
     where known and not is_active
+    union all
+    select customer_id, rank, product_id, 'OUT_OF_STOCK', '{}' from items
+    where known and is_active and stock <= 0
+    union all
+    select customer_id, rank, product_id, 'OUT_OF_SEASON', '{}' from items
+    where known and is_active and product_id = any(%(out_of_season)s::bigint[])
+    union all
+    select customer_id, rank, product_id, 'RETURNED',
+        jsonb_build_object('on', (back.last_at at time zone %(zone)s)::date)
+    from items join back using (customer_id, product_id)
     union all
     select customer_id, rank, product_id, 'MISSING_PRICE', '{}' from items
     where price is null and %(require_price)s

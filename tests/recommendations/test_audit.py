@@ -98,6 +98,26 @@ def test_products_that_are_gone_or_unpriced_or_no_articles_are_errors():
     assert found == [("INACTIVE_PRODUCT", 1), ("MISSING_PRICE", 2), ("UNKNOWN_PRODUCT", 3)]
 
 
+def test_what_is_sold_out_out_of_season_or_was_sent_back_is_an_error():
+    customer, back = CustomerFactory(), wine()
+    bought(customer, 200, back)
+    bought(customer, 1, back, kind="return")
+    months = [(timezone.localdate() + timedelta(days=days)).strftime("%b") for days in (0, 90)]
+
+    found = found_for(
+        (wine(stock=0), offer()),
+        (wine(stock=1), offer()),
+        (wine(season_tags=months[:1]), offer()),
+        (wine(season_tags=months[1:]), offer()),
+        (wine(season_tags=["any time"]), offer()),
+        (back, offer()),
+        customer=customer,
+    )
+
+    errors = [one for one in found if one[1]]
+    assert errors == [("OUT_OF_SEASON", 4), ("OUT_OF_STOCK", 1), ("RETURNED", 6)]
+
+
 def test_a_shop_without_prices_may_say_so():
     config = make_config(hash="1" * 64, require_price=False)
     config.status = "draft"

@@ -118,15 +118,15 @@ def test_who_was_written_to_before_an_arm_was_drawn_stays_and_keeps_nobody_back(
     assert made.left_out == {"LATE": 1}
 
 
-def test_a_list_that_no_longer_passes_the_audit_does_not_leave(user, campaign):
+@pytest.mark.parametrize("change", [{"is_active": False}, {"stock": 0}])
+def test_a_list_that_no_longer_passes_the_audit_does_not_leave(user, campaign, change):
     one, two = CustomerFactory(), CustomerFactory()
     gone, there = ProductFactory(), ProductFactory()
     price = {"price": Decimal(5)}
     run = make_run([(one, gone, 1, price), (two, there, 1, price)])
     audit(run=run)
     decide_run(run=run, decision="approved", user=user)
-    gone.is_active = False
-    gone.save()
+    Product.objects.filter(pk=gone.pk).update(**change)
 
     made = export(run=run, campaign=campaign, user=user)
 
