@@ -131,12 +131,14 @@ def _failing_now(run: RecoRun, params: dict[str, Any]) -> set[int]:
 def _not_contactable(
     free: dict[int, str], campaign: Campaign, at: datetime
 ) -> Iterator[tuple[int, str]]:
+    """Yield who may not be contacted at the campaign's moment while it lies ahead, else now."""
+    ahead = campaign.contact_at
     decisions = decide(
         customer_ids=list(free),
         channel=campaign.channel,
         purpose=campaign.purpose,
         campaign=campaign,
-        at=at,
+        at=ahead if ahead and ahead > at else at,
         scenarios=list(free.values()),
         planned=True,
     )

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from crm_project.common.exceptions import ConflictError, CrmError
 from customers.models import ContactPolicy, Customer
+from customers.services.blocks import block
 from orders.models import Product
 from recommendations.models import (
     Assignment,
@@ -19,6 +20,7 @@ from recommendations.models import (
     RecoItem,
     RecoRun,
 )
+from recommendations.selectors.contactability import decide
 from recommendations.services.approvals import decide_item, decide_list, decide_run
 from recommendations.services.audit import FourEyesError, audit
 from recommendations.services.exports import export, preview_export
@@ -28,6 +30,7 @@ from tests.factories import (
     CampaignFactory,
     ContactEventFactory,
     CustomerFactory,
+    OrderFactory,
     ProductFactory,
     UserFactory,
 )
@@ -218,6 +221,38 @@ def test_an_audit_after_the_export_finds_a_leak_if_somebody_turned_an_arm(user, 
 
     assert result.findings["CONTROL_LEAK"] == (1, 1)
     assert not result.gate["passed"]
+
+
+def test_who_may_be_contacted_is_decided_for_the_moment_of_the_campaign(user):
+    later = timezone.now() + timedelta(days=20)
+    campaign = CampaignFactory(code="later", holdout_share=0, contact_at=later)
+    leaves, ordered, out, written = [CustomerFactory() for _ in range(4)]
+    run = approved(leaves, ordered, out, written, user=user)
+    # Two weeks after an order are over by then; an opt-out has begun, silence goes on.
+    OrderFactory(customer=ordered, ordered_at=timezone.now() - timedelta(days=1))
+    block(customer_id=out.pk, kind="optout", source="form", since=later - timedelta(days=1))
+    ContactEventFactory(customer=written, occurred_at=timezone.now() - timedelta(days=1))
+
+    told = preview_export(run=run, campaign=campaign)
+    made = export(run=run, campaign=campaign, user=user)
+
+    assert {row["customer"] for row in lines(made)} == {leaves.code, ordered.code}
+    assert told.left_out == made.left_out == {"OPT_OUT": 1, "SILENCE": 1}
+
+
+def test_nobody_leaves_who_is_held_out_in_the_quarter_of_the_campaign(user):
+    customers = CustomerFactory.create_batch(18)
+    run = approved(*customers, user=user)
+    ContactPolicy.objects.update(holdout_share="0.5")
+    later = timezone.now() + timedelta(days=95)
+    campaign = CampaignFactory(code="next", holdout_share=0, contact_at=later)
+
+    made = export(run=run, campaign=campaign, user=user)
+
+    left = list(made.items.values_list("customer_id", flat=True))
+    found = decide(customer_ids=left, channel="email", campaign=campaign, at=later)
+    assert left
+    assert all(one.allowed for one in found.values())
 
 
 def test_the_channel_of_the_campaign_decides_not_that_of_the_audit(user, settings):
