@@ -77,6 +77,21 @@ CASES = {
     "JobsWait": gauge("crm_job_oldest_wait_seconds", 301, 300),
     "NumberIsStale": gauge("crm_refresh_stale", 1, 0, name="rfm"),
     "NumberFails": gauge("crm_refresh_failing", 1, 0, name="rfm"),
+    "BackupIsOld": Case(
+        # Moments are seconds since the first one of the test.
+        {"crm_backup_last_success_timestamp_seconds": "0x2000"},
+        {"crm_backup_last_success_timestamp_seconds": "600x2000"},
+        minutes=26 * 60 + 8,
+    ),
+    "BackupIsNotProved": Case(
+        {"crm_backup_last_verified_restore_timestamp_seconds": "0x2000"},
+        {"crm_backup_last_verified_restore_timestamp_seconds": "600x2000"},
+        minutes=26 * 60 + 8,
+    ),
+    "BackupFails": Case(
+        {"crm_backup_failing": "0x200", "crm_backup_drill_failing": "1x200"},
+        {"crm_backup_failing": "0x200", "crm_backup_drill_failing": "0x200"},
+    ),
     "StandbyIsBehind": gauge("cnpg_pg_replication_lag", 31, 30, pod="postgres-2"),
     "ServersAreMissing": gauge("cnpg_pg_replication_streaming_replicas", 1, 2),
     "ArchiveIsBehind": gauge("cnpg_pg_stat_archiver_seconds_since_last_archival", 301, 300),

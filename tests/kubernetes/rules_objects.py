@@ -238,8 +238,13 @@ def backups_are_made_and_proved_daily(all_of: Manifests):
         name for name, spec in found.items() if re.match(r"\d+ \d+ \* \* \*$", spec["schedule"])
     ]
     made = [n for n in daily if "backup create" in said[n] and found[n]["schedule"] == "0 2 * * *"]
-    if not made or "backup prune" not in said[made[0]]:
-        yield "No backup is made at 02:00 and thinned"
+    if not made:
+        yield "No backup is made at 02:00"
+    settings = {
+        key: value for doc in all_of.kind("ConfigMap") for key, value in doc["data"].items()
+    }
+    if settings.get("CRM_BACKUP_BY_BEAT") != "false":
+        yield "Beat makes backups, too"
     if not [name for name in daily if "backup drill" in said[name]]:
         yield "No backup is restored to see whether it can be"
     restores = [name for name in found if "backup restore" in said[name]]
@@ -250,7 +255,7 @@ def backups_are_made_and_proved_daily(all_of: Manifests):
             yield f"CronJob {name} could overwrite the database by itself"
     for name, one in runs.items():
         env = {v["name"]: v.get("value", "") for v in one.pod["containers"][0].get("env", [])}
-        if env.get("CRM_BACKUP_KEEP_DAYS") != "30":
+        if env.get("CRM_BACKUP_LOCK_DAYS", "30") != "30" or env.get("CRM_BACKUP_KEEP_DAYS") != "30":
             yield f"CronJob {name} does not keep backups for 30 days"
         url = env.get("CRM_BACKUP_URL", "")
         if not url.startswith("file:///" if all_of.overlay == "dev" else "s3://"):

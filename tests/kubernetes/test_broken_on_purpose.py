@@ -234,6 +234,10 @@ DEV = {
         lambda m: box(m, "crm-restore").update(args=["--force"]),
         "backups_are_made_and_proved_daily",
     ),
+    "beat makes backups, too": (
+        lambda m: set_config(m, CRM_BACKUP_BY_BEAT="true"),
+        "backups_are_made_and_proved_daily",
+    ),
     "a week of backups": (
         lambda m: [
             variable.update(value="7")
