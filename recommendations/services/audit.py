@@ -25,6 +25,7 @@ from recommendations.scoring import audit_rules as rules
 from recommendations.scoring.settings import RecoSettings
 from recommendations.selectors.run_plan import settings_of_run
 from recommendations.selectors.shop_products import out_of_season
+from recommendations.services import audit_run_sql as run_sql
 from recommendations.services import audit_sql as sql
 
 STEP = "recommendation audit"
@@ -240,7 +241,7 @@ def _write(run: RecoRun, params: dict[str, Any], progress: Progress | None) -> N
 
 
 def _figures(params: dict[str, Any]) -> rules.RunFigures:
-    row = _one(sql.FIGURES, params)
+    row = _one(run_sql.FIGURES, params)
     with_list, without, offerable, times, scenarios, scores, mean, audited, leaks = row
     return rules.RunFigures(
         eligible=with_list + without,
@@ -267,7 +268,7 @@ def _before_run(run: RecoRun) -> dict[str, Any]:
 
 
 def _counts(run: RecoRun) -> tuple[dict[str, tuple[int, int]], int, int, float | None]:
-    by_code, customers, exportable, mean = _one(sql.COUNTS, {"run": run.pk})
+    by_code, customers, exportable, mean = _one(run_sql.COUNTS, {"run": run.pk})
     findings = {code: (found[0], found[1]) for code, found in sorted(_json(by_code).items())}
     return findings, customers, exportable, _rounded(mean)
 
