@@ -81,6 +81,23 @@ def test_from_the_export_to_the_report_an_independent_checker_finds_nothing_wron
     assert overall["treated"]["orders"] == 2 * buyers
 
 
+def test_what_came_back_of_orders_without_lines_is_taken_off_once():
+    customer, lemon = CustomerFactory(), product()
+    row = drawn(CampaignFactory(), customer)
+    plain = sale(customer, SENT + days(1), [])
+    Order.objects.filter(pk=plain.pk).update(net_amount=100, gross_amount=100)
+    back = came_back(customer, SENT + days(2), [])
+    Order.objects.filter(pk=back.pk).update(net_amount=30, gross_amount=30)
+    lined = sale(customer, SENT + days(3), [(lemon, 50)])
+    whole = came_back(customer, SENT + days(4), [])
+    Order.objects.filter(pk=whole.pk).update(net_amount=20, gross_amount=20)
+
+    attribute(as_of=SENT.date() + days(40))
+
+    found = row.outcomes.order_by("occurred_at").values_list("order_id", "amount", "margin")
+    assert list(found) == [(plain.pk, 70, None), (lined.pk, 30, None)]
+
+
 def test_an_order_of_a_late_file_and_a_changed_one_are_counted_as_they_are_now():
     customer, lemon, lime = CustomerFactory(), product("citrus"), product("citrus")
     run = make_run([(customer, lime, 1)])
