@@ -9,7 +9,6 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from crm_project.common.exceptions import ConflictError, CrmError
-from customers.models import ContactPolicy
 from recommendations.models import (
     Assignment,
     RecoExport,
@@ -24,30 +23,13 @@ from recommendations.services.audit import audit, lock_run
 from recommendations.services.export_files import drop_old_files, read_file
 from recommendations.services.exports import export
 from tests.factories import (
-    CampaignFactory,
     CustomerFactory,
     ProductFactory,
-    UserFactory,
 )
 from tests.recommendations.export_support import approved, lines
 from tests.recommendations.storage import make_run
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _nobody_held_out(db):
-    ContactPolicy.objects.update(holdout_share=0)
-
-
-@pytest.fixture
-def user(db):
-    return UserFactory(staff=True)
-
-
-@pytest.fixture
-def campaign(db):
-    return CampaignFactory(code="spring", holdout_share=0)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nobody_held_out")]
 
 
 HOSTILE = ['=HYPERLINK("http://evil")', "+1+1", "-2", "@SUM(A1)", "\tx", 'a"b,c\nd', "'=x"]

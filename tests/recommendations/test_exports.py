@@ -37,22 +37,7 @@ from tests.factories import (
 from tests.recommendations.export_support import approved, content, lines, listed
 from tests.recommendations.storage import make_run
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _nobody_held_out(db):
-    ContactPolicy.objects.update(holdout_share=0)
-
-
-@pytest.fixture
-def user(db):
-    return UserFactory(staff=True)
-
-
-@pytest.fixture
-def campaign(db):
-    return CampaignFactory(code="spring", holdout_share=0)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nobody_held_out")]
 
 
 def test_only_approved_items_leave_with_a_manifest_and_the_files_hash(user, campaign):

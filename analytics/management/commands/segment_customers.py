@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from analytics.management.arguments import add_pointer_arguments
 from analytics.management.made_reports import bar
 from analytics.management.reports import to_json
 from analytics.management.segmentation_reports import built_facts, built_parts, printed
@@ -34,20 +35,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--seed", type=int, default=SEED, help="Of all draws; the same seed, the same groups."
         )
-        pointer = parser.add_mutually_exclusive_group()
-        pointer.add_argument(
-            "--keep-current",
-            dest="make_current",
-            action="store_false",
-            default=None,
-            help="Only add to the history; everybody goes on seeing the current groups.",
-        )
-        pointer.add_argument(
-            "--make-current",
-            action="store_true",
-            default=None,
-            help="Let everybody see these groups, even if the current ones are of a later day.",
-        )
+        add_pointer_arguments(parser)
         parser.add_argument("--json", action="store_true", help="Print the groups as JSON.")
 
     def handle(self, **options: Any) -> None:
