@@ -9,6 +9,7 @@ from crm_project.common import charts, formats
 from crm_project.common.charts import Bar, Bars
 from crm_project.common.registry import Kpi
 from recommendations.models import BacktestRun
+from recommendations.scoring.backtest_origins import in_order
 
 _VERDICTS = {
     "beats": ("beats it", "crm-tag-good"),
@@ -87,10 +88,10 @@ def shown(run: BacktestRun) -> BacktestShown | None:
         tables=tuple(_table(one) for one in tables),
         groups=tuple(
             f"{name} order{'' if name == '1' else 's'} ({one['customers']:,})"
-            for name, one in groups.items()
+            for name, one in in_order(groups)
         ),
         group_rows=tuple(
-            (row["label"], tuple(_hit_and_ndcg(one) for one in row["groups"].values()))
+            (row["label"], tuple(_hit_and_ndcg(one) for _, one in in_order(row["groups"])))
             for row in tables[0]["rows"]
         ),
         slots=tuple(_slot(one) for one in items(results, "slots")),

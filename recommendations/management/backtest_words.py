@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from recommendations.models import BacktestRun
+from recommendations.scoring.backtest_origins import in_order
 
 WIDTH = 128
 
@@ -84,11 +85,13 @@ def _groups(table: dict[str, Any]) -> Table:
     )
     shown.add_column("")
     groups = table["rows"][0]["groups"]
-    for name, found in groups.items():
+    for name, found in in_order(groups):
         orders = "order" if name == "1" else "orders"
         shown.add_column(f"{name} {orders} ({found['customers']:,})", justify="right")
     for row in table["rows"]:
-        cells = (f"{_share(one['hit'])} / {_number(one['ndcg'])}" for one in row["groups"].values())
+        cells = (
+            f"{_share(one['hit'])} / {_number(one['ndcg'])}" for _, one in in_order(row["groups"])
+        )
         shown.add_row(row["label"], *cells)
     return shown
 

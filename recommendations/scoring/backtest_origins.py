@@ -7,7 +7,9 @@ for every method alike.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,8 @@ from recommendations.scoring.history import pair_keys
 from recommendations.scoring.knowledge import Knowledge, learn
 from recommendations.scoring.settings import RecoSettings
 from recommendations.scoring.shop import Lines, Shop
+
+Found = TypeVar("Found")
 
 LOOK_AHEAD = 90
 """Days after an origin in which a next basket counts."""
@@ -175,6 +179,15 @@ def group_of(orders: Ints) -> npt.NDArray[np.int8]:
     return (np.searchsorted([low for _, low, _ in GROUPS], orders, side="right") - 1).astype(
         np.int8
     )
+
+
+def in_order(groups: Mapping[str, Found]) -> list[tuple[str, Found]]:
+    """Return what was found for each group in the order of `GROUPS`: JSON keeps none.
+
+    >>> in_order({"1": 5, "10+": 2, "2-3": 4})
+    [('1', 5), ('2-3', 4), ('10+', 2)]
+    """
+    return [(name, groups[name]) for name, _, _ in GROUPS if name in groups]
 
 
 def random_scores(size: tuple[int, int], seed: int) -> Floats:

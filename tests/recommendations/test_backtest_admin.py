@@ -23,6 +23,8 @@ def test_the_page_shows_every_table_and_what_it_means(admin_client):
                   "Own decayed frequency, filled up", "TIFU-kNN", "Does each scenario earn",
                   "Plans that competed", "By orders before", "to be reached"):  # fmt: skip
         assert words in page
+    groups = [page.index(words) for words in ("1 order (", "2-3 orders (", "10+ orders (")]
+    assert groups == sorted(groups)
     assert f"{made.results['verdict']['ndcg']['ours']:.4f}" in page
     listed = admin_client.get(LIST).content.decode()
     assert f"{made.results['verdict']['hit']['ours']:.1%}" in listed
