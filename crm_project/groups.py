@@ -18,7 +18,7 @@ _SEES = (
     | _of("analytics", "view", "segment segmentcell rfmrun currentrfmscore rfmscore metricsrun")
     | _of("analytics", "view", "customermetrics currentcustomermetrics customerprofile")
     | _of("analytics", "view", "embeddingmodel customerembedding productembedding")
-    | _of("analytics", "view", "savedsegment segmentation segmentationcluster")
+    | _of("analytics", "view", "savedsegment segmentation segmentationcluster segmentationmember")
     | _of("analytics", "view", "segmentationcomparison signal signalscore signaltype pipelinerun")
     | _of("recommendations", "view", "recoconfig backtestrun recorun recoitem recoexclusion")
     | _of("recommendations", "view", "recoaudit audititem recodecision recoexport recoexportitem")

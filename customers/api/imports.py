@@ -141,6 +141,8 @@ class ImportViewSet(ListMixin, RetrieveMixin):
         "again": "imports:write",
     }
     staff_permissions = {
+        # Refused lines are as they were sent, with names and addresses.
+        "errors": "customers.view_refusedrow",
         "commit": "customers.add_importbatch",
         "cancel": "customers.add_importbatch",
         "again": "customers.add_importbatch",

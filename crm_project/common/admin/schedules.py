@@ -61,6 +61,13 @@ class PeriodicTaskAdmin(_PeriodicTaskAdmin, CrmAdmin[PeriodicTask]):  # type: ig
     )
     readonly_fields = ("last_run_at",)
 
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Offer nothing to who may only look: the package's actions ask for no right at all."""
+        actions: dict[str, Any] = super().get_actions(request)
+        if self.has_change_permission(request):
+            return actions
+        return {name: found for name, found in actions.items() if name not in self.actions}
+
     def formfield_for_dbfield(
         self, db_field: Any, request: HttpRequest, **kwargs: Any
     ) -> forms.Field | None:

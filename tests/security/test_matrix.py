@@ -1,0 +1,264 @@
+"""Who may open what: every address of the site and every action, for everybody, as committed.
+
+``matrix/*.txt`` is what people read and review. A cell is what a GET and what a POST (PUT, PATCH,
+DELETE) meets: ``x`` let in, ``-`` refused, ``l`` sent to the sign-in, ``0`` not found, ``.`` no
+such method. After a wanted change: ``CRM_WRITE_MATRIX=1 pytest tests/security/test_matrix.py``,
+and read the difference before committing it.
+"""
+
+import os
+import re
+from functools import partial
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.db import transaction
+from django.template.response import SimpleTemplateResponse
+from django.test import Client, RequestFactory
+from django.urls import get_resolver, resolve
+from rest_framework.exceptions import NotAuthenticated
+from rest_framework.request import Request
+
+from analytics.models import SavedSegment, SegmentationCluster
+from crm_project.common.api import docs
+from crm_project.common.models import ApiToken, Job, User
+from crm_project.common.scopes import SCOPES
+from orders.models import Product
+from tests.api import UNLIMITED, Api
+from tests.security import world
+
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.timeout(600)]
+
+MATRIX = Path(__file__).parent / "matrix"
+WIDTH = 9
+SIGN_IN = "/admin/login/"
+# Rows for parts of addresses that name no model.
+NAMED = {
+    "batch_id": "customers.ImportBatch",
+    "segment_id": "analytics.SavedSegment",
+    "cluster_id": "analytics.SegmentationCluster",
+    "customer_id": "customers.Customer",
+    "export_id": "recommendations.RecoExport",
+    "run_id": "recommendations.RecoRun",
+}
+BODY = {"data": "{}", "content_type": "application/json"}
+# What the first part of a path of the API is about, where it is not keyed by a code.
+ABOUT = {
+    "contacts": "customers.ContactEvent",
+    "consents": "customers.Consent",
+    "contact-blocks": "customers.ContactBlock",
+    "imports": "customers.ImportBatch",
+    "product-aliases": "orders.ProductAlias",
+    "label-suggestions": "orders.LabelSuggestion",
+    "orders": "orders.Order",
+    "metrics-runs": "analytics.MetricsRun",
+    "pipeline-runs": "analytics.PipelineRun",
+    "segmentations": "analytics.Segmentation",
+    "segmentation-comparisons": "analytics.SegmentationComparison",
+    "signals": "analytics.Signal",
+    "receipts": "analytics.Signal",
+    "quarantine": "analytics.QuarantinedEvent",
+    "reco-runs": "recommendations.RecoRun",
+    "reco-items": "recommendations.RecoItem",
+    "reco-exports": "recommendations.RecoExport",
+    "reco-backtests": "recommendations.BacktestRun",
+    "reco-configs": "recommendations.RecoConfig",
+    "uplift": "recommendations.UpliftReport",
+    "jobs": "common.Job",
+}
+KEYS = {
+    ("products", "key"): (Product, "key"),
+    ("saved-segments", "slug"): (SavedSegment, "slug"),
+    ("segmentations", "number"): (SegmentationCluster, "number"),
+}
+
+
+def patterns(found, before=""):
+    """Yield every address as Django's patterns have it, with its name and view."""
+    for pattern in found:
+        text = before + str(pattern.pattern)
+        if hasattr(pattern, "url_patterns"):
+            yield from patterns(pattern.url_patterns, text)
+        else:
+            yield text, pattern
+
+
+def row_of(label):
+    app, _, model = label.partition(".")
+    row = apps.get_model(app, model)._default_manager.order_by("pk").first()
+    assert row is not None, f"the world of this test has no {label}"
+    return row.pk
+
+
+def admin_addresses():
+    """Return each page of the admin: how the table calls it, and an address that exists."""
+    for text, pattern in patterns(get_resolver().url_patterns):
+        catches_all = "(?P<url>" in text or pattern.name is None
+        if text.startswith("admin/") and not catches_all and "(?P<app_label>" not in text:
+            model = ".".join(text.split("/")[1:3])
+
+            def value(match, model=model):
+                return str(row_of(NAMED.get(match[1], model)))
+
+            if "content_type_id" in text:
+                continue  # leads to a page on the site; no model of ours has one
+            yield f"/{text}", "/" + re.sub(r"<(?:\w+:)?(\w+)>", value, text)
+
+
+def met(response):
+    leads_to = response.headers.get("Location", "")
+    if leads_to.startswith(SIGN_IN):
+        return "l"
+    if leads_to == "/admin/":  # what the admin does where it finds no row
+        return "0"
+    assert response.status_code != 429
+    return {403: "-", 401: "-", 404: "0", 405: "."}.get(response.status_code, "x")
+
+
+def ask(client, method, address, **options):
+    """Return what somebody meets; what their request did is taken back."""
+    with transaction.atomic():
+        try:
+            response = getattr(client, method)(address, **options)
+        finally:
+            transaction.set_rollback(True)
+    return met(response)
+
+
+def table(columns, rows):
+    """Return the table as text: a line for each address, a column for each who."""
+    longest = max(len(name) for name in rows)
+    lines = [" " * longest + " " + " ".join(f"{name:>{WIDTH}}" for name in columns)]
+    lines += [
+        f"{name:<{longest}} " + " ".join(f"{cell:>{WIDTH}}" for cell in cells)
+        for name, cells in sorted(rows.items())
+    ]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def compare(name, text):
+    file = MATRIX / name
+    if os.environ.get("CRM_WRITE_MATRIX"):
+        file.write_text(text, encoding="utf-8")
+    expected = file.read_text(encoding="utf-8").splitlines()
+    found = text.splitlines()
+    missing = [f"- {line}" for line in expected if line not in set(found)]
+    more = [f"+ {line}" for line in found if line not in set(expected)]
+    assert not missing + more, "\n".join(["Who may open what has changed:", *missing, *more])
+
+
+@pytest.fixture
+def filled(db, settings):
+    settings.CRM_SECOND_FACTOR = False
+    world.fill()
+    return world.people()
+
+
+@pytest.fixture
+def nothing_drawn(monkeypatch):
+    """Spare the drawing of pages, which takes most of the time and decides nothing."""
+    monkeypatch.setattr(SimpleTemplateResponse, "rendered_content", "")
+
+
+def signed_in(user):
+    client = Client(raise_request_exception=False)
+    if user.is_authenticated:
+        client.force_login(user)
+    return client
+
+
+def test_every_page_of_the_admin_for_everybody(filled, nothing_drawn):
+    addresses = dict(admin_addresses())
+    clients = {name: signed_in(user) for name, user in filled.items()}
+    rows = {
+        shown: [
+            ask(client, "get", address) + ask(client, "post", address)
+            for client in clients.values()
+        ]
+        for shown, address in addresses.items()
+        # The list of a model and its history have no other right than looking at it.
+        if not shown.endswith(("/logout/", "/login/", "/history/"))
+    }
+
+    assert len(rows) > 250
+    compare("admin.txt", table(filled, rows))
+
+
+def api_addresses():
+    """Return each operation of the API: method and path as described, and a path that exists."""
+    for path, item in docs.description()["paths"].items():
+        asked = re.sub(r"{(\w+)}", partial(value_in, path), path)
+        for method in item.keys() & {"get", "post", "put", "patch", "delete"}:
+            yield f"{method.upper():<6} {path}", method, asked
+
+
+def value_in(path, match):
+    """Return a key that exists, of the kind that the path is about."""
+    name = match[1]
+    about = path.removeprefix("/api/v1/").split("/")[0].partition(":")[0]
+    if name in {"code", "customer"}:
+        return "spring" if about == "campaigns" else "C1"
+    if (about, name) in KEYS:
+        model, field = KEYS[about, name]
+        return str(model._default_manager.values_list(field, flat=True).first())
+    return str(row_of(ABOUT[about]))
+
+
+def test_every_operation_of_the_api_for_everybody(filled, settings, monkeypatch):
+    """Staff with a session, by their groups; systems with a token, by each scope alone."""
+    rates = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]
+    monkeypatch.setitem(rates, "anonymous", UNLIMITED)
+    operations = list(api_addresses())
+    rows = {}
+    clients = {name: signed_in(user) for name, user in filled.items()}
+    Job.objects.update(created_by=filled[world.SUPERUSER])
+    only = {scope: Api(scope, user=filled[world.SUPERUSER]) for scope in SCOPES}
+    for shown, method, path in operations:
+        body = {} if method == "get" else BODY
+        cells = [ask(client, method, path, **body) for client in clients.values()]
+        opens = [
+            scope
+            for scope in SCOPES
+            if passes(method, path, scope) and ask_with(only[scope], method, path) == "x"
+        ]
+        rows[shown] = [*cells, "  " + (" ".join(opens) or "none")]
+
+    assert len(rows) > 150
+    compare("api.txt", table([*filled, "  scopes"], rows))
+
+
+def passes(method, path, scope):
+    """Ask the gate of the operation alone: what it refuses never gets further."""
+    match = resolve(path)
+    view = match.func.cls(**match.func.initkwargs)
+    view.action = view.action_map = None
+    view.action = match.func.actions[method]
+    request = Request(RequestFactory().generic(method, path))
+    request.user, request.auth = User(username="x"), ApiToken(scopes=[scope])
+    try:
+        return all(gate.has_permission(request, view) for gate in view.get_permissions())
+    except NotAuthenticated:
+        return True  # receives signals, and reads the token itself
+
+
+def ask_with(api, method, path):
+    headers = {"Authorization": f"Bearer {api.secret}"}
+    body = {} if method == "get" else BODY
+    return ask(api.client, method, path, headers=headers, **body)
+
+
+def test_every_action_on_ticked_rows_for_everybody(filled):
+    """Actions of lists have no address: what is offered is what a POST of it may do."""
+    rows = {}
+    for model, model_admin in admin.site._registry.items():
+        for place, user in enumerate(filled.values()):
+            request = RequestFactory().get("/")
+            request.user = user
+            offered = model_admin.get_actions(request) if user.is_staff else {}
+            for action in offered:
+                cells = rows.setdefault(f"{model._meta.label} {action}", ["-"] * len(filled))
+                cells[place] = "x"
+
+    compare("actions.txt", table(filled, rows))
