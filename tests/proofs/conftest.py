@@ -9,6 +9,7 @@ import pytest
 from crm_project.common.scopes import SCOPES
 from crm_project.common.services.tokens import issue_token
 from tests.factories import UserFactory
+from tests.proofs.buckets import Service
 from tests.proofs.crm import Crm
 from tests.proofs.disks import WHY_NOT, Disk
 from tests.proofs.servers import Postgres, Valkey
@@ -102,3 +103,12 @@ def crm(folder, token, postgres, valkey):
     yield start
     for system in made:
         system.destroy()
+
+
+@pytest.fixture
+def service(folder):
+    """An S3 server with a bucket ``backups``; killed after the test."""
+    made = Service(folder / "weed").start()
+    made.make("backups")
+    yield made
+    made.program.kill()

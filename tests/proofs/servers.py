@@ -22,10 +22,11 @@ class Postgres:
     """A copy of the tests' server with its migrated database.
 
     ``folder`` holds what is no data; ``data`` is where the data lies, perhaps on a ``Disk``.
-    ``weak``: commits are acknowledged before they are on disk.
+    ``weak``: commits are acknowledged before they are on disk. ``environment``: what its
+    processes see; ``more``: further settings.
     """
 
-    def __init__(self, folder, data, *, weak=False):
+    def __init__(self, folder, data, *, weak=False, environment=None, **more):
         self.account = server_account()
         self.folder = Path(folder)
         self.data = Path(data)
@@ -33,19 +34,23 @@ class Postgres:
         self.database = settings.DATABASES["default"]["NAME"]
         self.program = None
         self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        self._configure(synchronous_commit="off" if weak else "on")
+        self.environment = environment
+        self._configure(synchronous_commit="off" if weak else "on", **more)
 
     @property
     def url(self):
         return f"postgres://crm@127.0.0.1:{self.port}/{self.database}"
 
-    def copy_to(self, target):
-        """Copy the tests' server, which has the migrated database, into ``target``."""
+    def copy_to(self, target, home=None):
+        """Copy the tests' server, which has the migrated database, into ``target``.
+
+        ``home``: the folder of another embedded server that runs, such as the demo's.
+        """
         target = Path(target)
         target.mkdir(mode=0o700)
         if self.account:
             os.chown(target, self.account.uid, self.account.gid)
-        sockets = Layout.of(embedded.crm_home()).sockets
+        sockets = Layout.of(Path(home) if home else embedded.crm_home()).sockets
         self._tool(
             *("pg_basebackup", "--pgdata", target, "--host", sockets, "--username", "crm"),
             *("--checkpoint", "fast", "--no-sync", "--wal-method", "stream"),
@@ -105,6 +110,7 @@ class Postgres:
             [program, "-D", self.data, "-c", f"config_file={configuration}"],
             log=self.folder / "postgres.log",
             account=self.account,
+            environment=self.environment,
             dying=signal.SIGQUIT,
         )
         self.program.wait_for(self.answers, seconds=120)
@@ -118,7 +124,8 @@ class Postgres:
             return False
 
     def connect(self, **options):
-        return psycopg.connect(self.url, autocommit=True, connect_timeout=5, **options)
+        options = {"autocommit": True, "connect_timeout": 5, **options}
+        return psycopg.connect(self.url, **options)
 
     def kill_master(self):
         """Kill the main process alone; the others notice and end, the last of them soon."""

@@ -1,70 +1,17 @@
 """Backups in a bucket: a real S3 server that checks keys, dies, and shows no half objects."""
 
-import json
-import signal
-import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from crm_project.backup import bucket, catalogue
 from crm_project.backup.errors import DamagedError, TargetError
 from crm_project.backup.packing import Keys, new_key
-from crm_project.backup.targets import S3Options, open_target
 from tests.backup.shop import Shop, names
-from tests.proofs.programs import Program, accepts, free_port
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow_proof, pytest.mark.timeout(900)]
-
-KEY, SECRET = "backup-writer", "a-secret-of-the-tests"
-USERS = {
-    "identities": [
-        {
-            "name": "writer",
-            "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
-            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-        }
-    ]
-}
-WEED = Path(sys.executable).parent / "weed"
-
-
-class Service:
-    """SeaweedFS on ports and in a folder of its own."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.folder.mkdir()
-        users = folder / "users.json"
-        users.write_text(json.dumps(USERS))
-        port = free_port()
-        self.port = port
-        self.options = S3Options(f"http://127.0.0.1:{port}", KEY, SECRET)
-        self.command = [
-            *(WEED, "server", f"-dir={folder}", "-ip=127.0.0.1", "-s3", f"-s3.port={port}"),
-            *(f"-s3.config={users}", "-volume.max=20", "-master.volumeSizeLimitMB=64"),
-            *(f"-{name}.port={free_port()}" for name in ("master", "volume", "filer")),
-        ]
-        self.program = None
-
-    def start(self):
-        self.program = Program(self.command, log=self.folder / "log", dying=signal.SIGKILL)
-        self.program.wait_for(lambda: accepts(self.port) and self.answers(), seconds=120)
-        return self
-
-    def answers(self):
-        try:
-            bucket._client(self.options).list_buckets()
-        except (ClientError, BotoCoreError, OSError):
-            return False
-        return True
-
-    def target(self, secret=SECRET, name="backups", lock_days=0):
-        options = S3Options(self.options.endpoint, KEY, secret, lock_days=lock_days)
-        return open_target(f"s3://{name}/crm", options)
 
 
 @pytest.fixture
@@ -72,14 +19,6 @@ def shop():
     made = Shop()
     yield made
     made.remove()
-
-
-@pytest.fixture
-def service(folder):
-    made = Service(folder / "weed").start()
-    bucket._client(made.options).create_bucket(Bucket="backups")
-    yield made
-    made.program.kill()
 
 
 def test_what_comes_back_from_a_bucket_is_what_was_there(shop, service):
@@ -99,7 +38,7 @@ def test_a_damaged_object_is_refused(shop, service):
     with target.read(manifest.file) as stream:
         data = bytearray(stream.read())
     data[len(data) // 2] ^= 1
-    client = bucket._client(service.options)
+    client = service.client()
     client.put_object(Bucket="backups", Key=f"crm/{manifest.file}", Body=bytes(data))
 
     with pytest.raises(DamagedError, match="The file is damaged"):
@@ -117,7 +56,7 @@ def test_a_wrong_key_and_a_missing_bucket_are_said(shop, service):
 @pytest.fixture
 def locked(service):
     """A bucket that keeps what it is told to keep; and a writer who means harm."""
-    client = bucket._client(service.options)
+    client = service.client()
     client.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
     return service.target(name="locked", lock_days=1), client
 
