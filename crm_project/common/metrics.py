@@ -10,7 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from crm_project.common.models import Job, RefreshState
-from crm_project.common.selectors.backups import trust
+from crm_project.common.selectors.backups import log_archive, trust
 from crm_project.common.selectors.freshness import report
 
 
@@ -23,7 +23,8 @@ class JobMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         try:
-            yield from (_jobs(), _failed(), _oldest_wait(), _age(), *_freshness(), *_backups())
+            yield from (_jobs(), _failed(), _oldest_wait(), _age(), *_freshness())
+            yield from (*_backups(), *_log_archive())
         except DatabaseError:
             # The other metrics stay readable while the database is away; /readyz says that it is.
             return
@@ -108,3 +109,18 @@ def _backups() -> Iterator[Metric]:
     yield GaugeMetricFamily("crm_backup_last_size_bytes", "Size of the newest backup.", size)
     took = now.proof.duration.total_seconds() if now.proof and now.proof.duration else 0.0
     yield GaugeMetricFamily("crm_backup_drill_seconds", "How long the last good drill took.", took)
+
+
+def _log_archive() -> Iterator[Metric]:
+    """How far the database's log has been sent away, where it is."""
+    found = log_archive()
+    if found is None:
+        return
+    yield GaugeMetricFamily(
+        "crm_wal_archive_last_timestamp_seconds",
+        "When the last piece of the log was archived; 0: never.",
+        found.at.timestamp() if found.at else 0.0,
+    )
+    yield GaugeMetricFamily(
+        "crm_wal_archive_failing", "Whether archiving the log fails.", int(found.failing)
+    )

@@ -17,10 +17,11 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
 from crm_project.backup import catalogue
-from crm_project.common import backup_setup, tasks
+from crm_project.common import backup_setup, metrics, tasks
+from crm_project.common.admin import backups as admin_pages
 from crm_project.common.exceptions import ConflictError, CrmError
 from crm_project.common.models import BackupRun, DrillRun, Job, RefreshState
-from crm_project.common.selectors.backups import trust
+from crm_project.common.selectors.backups import log_archive, seen_archive, trust
 from crm_project.common.services import backups, restores
 from tests.backup.shop import claims_another_row
 
@@ -226,6 +227,32 @@ class TestPages:
         assert not trust().backup.kept
         BackupRun.objects.update(taken_at=timezone.now() - timedelta(hours=25))
         assert trust().backup.kept
+
+
+class TestLogArchive:
+    def test_a_server_that_sends_no_log_away_is_not_spoken_of(self, admin_client):
+        assert log_archive() is None
+        page = admin_client.get(reverse("admin:common_backuprun_changelist"))
+        assert "Log archived" not in page.content.decode()
+
+    @pytest.mark.parametrize(
+        ("archived", "failed", "failing"),
+        [(None, None, False), (None, 1, True), (2, 1, False), (1, 2, True), (1, None, False)],
+    )
+    def test_it_fails_when_the_last_attempt_did(
+        self, monkeypatch, client, admin_client, settings, archived, failed, failing
+    ):
+        at = [timezone.now() - timedelta(minutes=9 - m) if m else None for m in (archived, failed)]
+        found = seen_archive(*at)
+        assert found.failing is failing
+        for module in (metrics, admin_pages):
+            monkeypatch.setattr(module, "log_archive", lambda: found)
+        settings.CRM_METRICS_TOKEN = "right"
+        text = client.get("/metrics", headers={"authorization": "Bearer right"}).content.decode()
+        assert f"crm_wal_archive_failing {float(failing)}" in text
+        page = admin_client.get(reverse("admin:common_backuprun_changelist")).content.decode()
+        assert "Log archived" in page
+        assert (">fails<" in page) is failing
 
 
 @pytest.mark.parametrize(

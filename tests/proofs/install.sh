@@ -1,5 +1,10 @@
-# Installs the one system library that the power cut tests need, where that can be done.
+# Installs what the proofs need besides the tests' packages, where that can be done: barman-cloud for
+# going back in time, and the system library of the power cut tests.
 set -eu
+cd "$(dirname "$0")/../.."
+
+.venv/bin/python -m tests.proofs.barman ||
+    echo "barman-cloud could not be installed: the tests of going back to a moment will be skipped."
 
 if ldconfig -p 2>/dev/null | grep -q 'libfuse\.so\.2'; then
     exit 0

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from crm_project.backup import contents
+from crm_project.common.selectors.backups import ARCHIVER, seen_archive
 from tests.backup.shop import CONTENTS
 from tests.proofs import barman
 from tests.proofs.figures import note
@@ -204,6 +205,10 @@ def spread(moments):
     return max(moments.values()) - min(moments.values()) if moments else 0
 
 
+def says_of_archive(session):
+    return seen_archive(*session.execute(ARCHIVER).fetchone())
+
+
 def test_an_archive_that_is_away_is_said_and_made_up_for(postgres, folder, archive, service):
     shop = Shop(postgres, folder, archive)
     shop.fill()
@@ -212,10 +217,11 @@ def test_an_archive_that_is_away_is_said_and_made_up_for(postgres, folder, archi
     with shop.at_shop() as session:
         session.execute("insert into customers (name) values ('while it was away')")
         session.execute("select pg_switch_wal()")
-        failing = "select failed_count > 0 from pg_stat_archiver"
-        wait_until(lambda: session.execute(failing).fetchone()[0], seconds=180)
+        wait_until(lambda: says_of_archive(session).failing, seconds=180)
     service.start()
     shop.finish_log()
+    with shop.at_shop() as session:
+        assert not says_of_archive(session).failing
     before = shop.everything()
     shop.lose()
     server = postgres(archive.restore(base, folder / "again"), environment=archive.environment)

@@ -14,7 +14,7 @@ from crm_project.common import backup_jobs, formats, tasks
 from crm_project.common.admin.bases import CrmAdmin, ReadOnlyAdminMixin, done, person
 from crm_project.common.admin.theme import action, display
 from crm_project.common.models import BackupRun, DrillRun
-from crm_project.common.selectors.backups import PROMISED, Promise, trust
+from crm_project.common.selectors.backups import PROMISED, LogArchive, Promise, log_archive, trust
 from crm_project.common.services import jobs
 
 STATUS = {"running": "info", "succeeded": "success", "failed": "danger"}
@@ -181,6 +181,24 @@ def shown_trust() -> list[dict[str, Any]]:
     return [
         _promise("Newest backup", found.backup, newest),
         _promise("Last verified restore", found.restore, proof),
+        *_shown_archive(log_archive()),
+    ]
+
+
+def _shown_archive(found: LogArchive | None) -> list[dict[str, Any]]:
+    """Return the state of the log's archive, where the server sends its log away."""
+    if found is None:
+        return []
+    return [
+        {
+            "label": "Log archived",
+            "value": f"{formats.age(timezone.now() - found.at)} ago" if found.at else "never",
+            "at": timezone.localtime(found.at) if found.at else None,
+            "state": "fails" if found.failing else "up to date",
+            "note": "What came after it is lost with the server.",
+            "tone": "crm-bad" if found.failing else "crm-good",
+            "error": "",
+        }
     ]
 
 

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import LiteralString
 
+from django.db import connection
 from django.utils import timezone
 
 from crm_project.backup import catalogue
@@ -87,3 +89,36 @@ def trust() -> Trust:
 def _promise(at: datetime | None, last: BackupRun | DrillRun | None, now: datetime) -> Promise:
     failed = last is not None and last.status == last.Status.FAILED
     return Promise(at, failed, last.error if last is not None and failed else "", now)
+
+
+ARCHIVER: LiteralString = """
+    select last_archived_time, last_failed_time
+    from pg_stat_archiver
+    where current_setting('archive_mode') <> 'off'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LogArchive:
+    """What the server says of sending its log away (docs/point-in-time.md).
+
+    Attributes:
+        at: when the last piece was archived; None: none yet.
+        failing: whether the last attempt failed. The log waits on the server's own disk then.
+    """
+
+    at: datetime | None
+    failing: bool
+
+
+def log_archive() -> LogArchive | None:
+    """Return how the archive of the log does; None: the server sends none."""
+    with connection.cursor() as cursor:
+        cursor.execute(ARCHIVER)
+        row = cursor.fetchone()
+    return seen_archive(*row) if row else None
+
+
+def seen_archive(archived: datetime | None, failed: datetime | None) -> LogArchive:
+    """Read a row of ``ARCHIVER``."""
+    return LogArchive(archived, failed is not None and (archived is None or failed > archived))
