@@ -135,6 +135,11 @@ class BucketTarget:
                 f"{upper_first(self.words)} was not made with object lock. Make one that was, or "
                 "unset CRM_BACKUP_LOCK_DAYS."
             )
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
+            return TargetError(
+                f"{upper_first(self.words)} failed ({code}). Look at the service's own log, and "
+                "whether its disk is full."
+            )
         said = str(answer.get("Message", ""))[:200]
         return TargetError(f"{upper_first(self.words)} answered with an error: {code} {said}")
 

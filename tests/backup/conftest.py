@@ -1,7 +1,6 @@
 """A shop to back up, a folder for its backups, and a disk that is as small as wanted."""
 
-import os
-import subprocess
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from crm_project.backup.folder import FolderTarget
 from crm_project.common import backup_setup
 from tests.backup.shop import Shop
+from tests.backup.small_disks import mounted
 
 
 @pytest.fixture
@@ -26,25 +26,8 @@ def folder(tmp_path):
 @pytest.fixture
 def small_disk(tmp_path):
     """Mount a disk of so many KiB: ``small_disk(512)`` returns its folder."""
-    mounted = []
-
-    def mount(kib):
-        place = tmp_path / "disk"
-        place.mkdir()
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={kib}k", "tmpfs", place],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode or os.geteuid():
-            pytest.skip(f"No disk can be mounted here: {done.stderr.strip()}")
-        mounted.append(place)
-        return place
-
-    yield mount
-    for place in mounted:
-        subprocess.run(["umount", place], check=True)
+    with ExitStack() as disks:
+        yield lambda kib: disks.enter_context(mounted(tmp_path / "disk", kib))
 
 
 @pytest.fixture

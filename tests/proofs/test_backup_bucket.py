@@ -9,16 +9,11 @@ from crm_project.backup import bucket, catalogue
 from crm_project.backup.errors import DamagedError, TargetError
 from crm_project.backup.packing import Keys, new_key
 from tests.backup.shop import Shop, names
+from tests.backup.small_disks import mounted
+from tests.proofs.buckets import Service
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow_proof, pytest.mark.timeout(900)]
-
-
-@pytest.fixture
-def shop():
-    made = Shop()
-    yield made
-    made.remove()
 
 
 def test_what_comes_back_from_a_bucket_is_what_was_there(shop, service):
@@ -51,6 +46,13 @@ def test_a_wrong_key_and_a_missing_bucket_are_said(shop, service):
         shop.back_up(service.target(secret="wrong"))
     with pytest.raises(TargetError):
         shop.back_up(service.target(name="nowhere"))
+
+
+@pytest.fixture
+def shop():
+    made = Shop()
+    yield made
+    made.remove()
 
 
 @pytest.fixture
@@ -117,6 +119,19 @@ def test_a_backup_whose_lock_is_over_is_removed_with_all_its_versions(shop, lock
     left = client.list_object_versions(Bucket="locked", Prefix="crm/")
     assert "Versions" not in left
     assert "DeleteMarkers" not in left
+
+
+def test_a_service_whose_disk_is_full_is_said_and_shows_no_half(shop, folder):
+    shop.run("create table noise as select md5(n::text) from generate_series(1, 1500000) as n")
+    with mounted(folder / "disk", 20 * 1024) as disk:
+        service = Service(disk / "weed").start()
+        try:
+            service.make("backups")
+            with pytest.raises(TargetError, match="whether its disk is full"):
+                shop.back_up(service.target())
+            assert service.target().stored() == {}
+        finally:
+            service.program.kill()
 
 
 def test_a_service_that_dies_on_the_way_leaves_no_backup(shop, service, monkeypatch):

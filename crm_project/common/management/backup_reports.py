@@ -73,7 +73,7 @@ def table(entries: list[Entry], proved: dict[str, DrillRun]) -> Table:
                   collapse_padding=True, pad_edge=False)  # fmt: skip
     # People copy the name into the next command: it is never cut.
     shown.add_column("Name", no_wrap=True, min_width=max((len(e.name) for e in entries), default=4))
-    for title in ("Age", "Size", "Rows", "Key", "Drilled", "Problem"):
+    for title in ("Age", "Size", "Rows", "Drilled", "Problem"):
         right, whole = title in {"Size", "Rows"}, title != "Problem"
         shown.add_column(title, justify="right" if right else "left", no_wrap=whole)
     for entry in entries:
@@ -83,15 +83,15 @@ def table(entries: list[Entry], proved: dict[str, DrillRun]) -> Table:
             _ago(manifest.created_at) if manifest else formats.NOTHING,
             formats.size(manifest.file_bytes) if manifest else formats.NOTHING,
             formats.count(manifest.contents.rows) if manifest else formats.NOTHING,
-            ("age" if manifest.encrypted else "none") if manifest else formats.NOTHING,
             _ago(run.finished_at) if run else "never",
-            entry.problem or "none",
+            entry.problem or ("" if manifest and manifest.encrypted else "No key."),
         )
     return shown
 
 
 def _ago(moment: datetime | None) -> str:
-    return formats.age(timezone.now() - moment if moment else None)
+    """Return an age that fits into a column."""
+    return formats.age(timezone.now() - moment if moment else None).replace("under a", "a")
 
 
 def entry_facts(entry: Entry, proved: dict[str, DrillRun]) -> dict[str, Any]:
