@@ -7,6 +7,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import (
     beat_init,
+    before_task_publish,
     celeryd_init,
     heartbeat_sent,
     setup_logging,
@@ -17,6 +18,7 @@ from django.conf import settings
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from crm_project import alive, embedded
+from crm_project.common import tracing
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crm_project.settings")
 
@@ -44,11 +46,20 @@ def say_that_the_worker_lives(**kwargs: Any) -> None:
     alive.touch()
 
 
+@before_task_publish.connect
+def say_who_asked(headers: dict[str, Any], **kwargs: Any) -> None:
+    """A message carries the id of the request that it is sent for."""
+    if found := tracing.request_id():
+        headers[tracing.HEADER] = found
+
+
 @task_prerun.connect
 def name_the_task_in_the_log(task_id: str, task: Any, **kwargs: Any) -> None:
-    """Every line that a task logs says which task it was."""
+    """Every line that a task logs says which task it was, and for which request."""
     clear_contextvars()
     bind_contextvars(task=task.name, task_id=task_id)
+    if found := task.request.get(tracing.HEADER):
+        bind_contextvars(request_id=found)
 
 
 @task_postrun.connect

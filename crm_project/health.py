@@ -5,6 +5,8 @@
 """
 
 import secrets
+import shutil
+import tempfile
 from collections.abc import Callable
 
 import redis
@@ -19,12 +21,16 @@ from prometheus_client import REGISTRY
 
 from analytics.metrics import SignalMetrics
 from crm_project.common.metrics import JobMetrics
+from crm_project.common.metrics_database import DatabaseMetrics
 
 QUEUE_SECONDS = 2
 """How long the queue may take to answer."""
+FREE_BYTES = 32 * 2**20
+"""With less room than this an upload or a sorted import would fail half-way."""
 
 REGISTRY.register(JobMetrics())
 REGISTRY.register(SignalMetrics())
+REGISTRY.register(DatabaseMetrics())
 
 
 @never_cache
@@ -124,8 +130,20 @@ def _queue() -> str:
     return ""
 
 
+def _disk() -> str:
+    for folder in {tempfile.gettempdir(), str(settings.CRM_UPLOAD_DIR)}:
+        try:
+            free = shutil.disk_usage(folder).free
+        except OSError:
+            continue  # made with the first upload
+        if free < FREE_BYTES:
+            return f"Less than {FREE_BYTES // 2**20} MiB are free in {folder}."
+    return ""
+
+
 _CHECKS: dict[str, Callable[[], str]] = {
     "database": _database,
     "migrations": _Migrations(),
     "queue": _queue,
+    "disk": _disk,
 }

@@ -36,7 +36,15 @@ def make_customers(context):
     return {"customers": STEPS}
 
 
+def who_asks(context):
+    """Say what the database calls this session."""
+    with connection.cursor() as cursor:
+        cursor.execute("show application_name")
+        return {"session": cursor.fetchone()[0]}
+
+
 if name:
     jobs.register("slow_test", make_customers)
+    jobs.register("who_asks", who_asks)
 
 __all__ = ["app"]

@@ -22,7 +22,7 @@ class TestReady:
         assert response.status_code == 200
         assert response.json() == {
             "status": "ready",
-            "checks": {"database": "ok", "migrations": "ok", "queue": "ok"},
+            "checks": {"database": "ok", "migrations": "ok", "queue": "ok", "disk": "ok"},
         }
 
     def test_a_queue_that_does_not_answer_is_named(self, client, settings):
@@ -32,6 +32,19 @@ class TestReady:
 
         assert response.status_code == 503
         assert response.json()["checks"]["queue"] == "The queue does not answer."
+
+    def test_a_full_disk_is_named(self, client, monkeypatch):
+        monkeypatch.setattr(health, "FREE_BYTES", 2**70)
+
+        response = client.get("/readyz")
+
+        assert response.status_code == 503
+        assert "are free in" in response.json()["checks"]["disk"]
+
+    def test_a_folder_that_is_not_there_yet_is_no_trouble(self, client, settings, tmp_path):
+        settings.CRM_UPLOAD_DIR = tmp_path / "none"
+
+        assert client.get("/readyz").json()["checks"]["disk"] == "ok"
 
     def test_unapplied_migrations_are_counted(self, client, monkeypatch):
         executor = health.MigrationExecutor
