@@ -17,7 +17,8 @@ PRIOR_YES, PRIOR_NO = 1, 20
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Customers of one scenario in one segment ('' where the segment is not known)."""
+    """Customers of one scenario in one segment ('' where the segment is not known) who were drawn
+    together: in one campaign, with one share of control."""
 
     scenario: str
     segment: str
@@ -38,11 +39,6 @@ class Cell:
             self.control_buyers, self.controls
         )
 
-    @property
-    def large(self) -> bool:
-        """Whether there are customers enough to propose anything for this cell alone."""
-        return self.treated >= TREATED_NEEDED and self.controls >= CONTROLS_NEEDED
-
 
 def _variance(hits: int, of: int) -> float:
     share = (hits + 0.5) / (of + 1)
@@ -55,6 +51,42 @@ class Estimate:
 
     lift: float
     variance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All customers of one scenario in one segment, of all campaigns, and their lift."""
+
+    scenario: str
+    segment: str
+    treated: int
+    controls: int
+    seen: Estimate
+
+    @property
+    def large(self) -> bool:
+        """Whether there are customers enough to propose anything for this group alone."""
+        return self.treated >= TREATED_NEEDED and self.controls >= CONTROLS_NEEDED
+
+
+def together(cells: Sequence[Cell]) -> Group:
+    """Return the cells of one scenario and segment as one, as the reports do.
+
+    The lift is taken within each cell and then weighted by the treated: customers of campaigns
+    with unlike shares and unlike shares of buyers, added up, would make an effect out of nothing.
+
+    >>> strong, weak = Cell("REBUY", "", 900, 450, 100, 50), Cell("REBUY", "", 500, 50, 500, 50)
+    >>> together([strong, weak]).seen.lift
+    0.0
+    """
+    treated = sum(cell.treated for cell in cells)
+    weights = [cell.treated / treated for cell in cells]
+    seen = Estimate(
+        sum(weight * cell.lift for weight, cell in zip(weights, cells, strict=True)),
+        sum(weight**2 * cell.variance for weight, cell in zip(weights, cells, strict=True)),
+    )
+    controls = sum(cell.controls for cell in cells)
+    return Group(cells[0].scenario, cells[0].segment, treated, controls, seen)
 
 
 def pooled(estimates: Sequence[Estimate]) -> Estimate:
@@ -155,19 +187,20 @@ def learn(cells: Sequence[Cell], *, base: Mapping[str, float]) -> Learning:
     """Return what the cells teach.
 
     Args:
-        cells: one for each scenario and segment; those with an empty arm are left out.
+        cells: one for each scenario, segment, campaign and share; those with an empty arm are
+            left out.
         base: multiplier of each scenario today; 1 where none is given.
     """
-    usable = [cell for cell in cells if cell.treated and cell.controls]
-    if not usable:
+    by_key: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        if cell.treated and cell.controls:
+            by_key.setdefault((cell.scenario, cell.segment), []).append(cell)
+    if not by_key:
         return Learning(reasons=("No scenario has customers in both arms yet.",))
-    by_scenario: dict[str, list[Cell]] = {}
-    for cell in sorted(usable, key=lambda one: (one.scenario, one.segment)):
-        by_scenario.setdefault(cell.scenario, []).append(cell)
-    seen = {
-        name: pooled([Estimate(cell.lift, cell.variance) for cell in group])
-        for name, group in by_scenario.items()
-    }
+    by_scenario: dict[str, list[Group]] = {}
+    for key in sorted(by_key):
+        by_scenario.setdefault(key[0], []).append(together(by_key[key]))
+    seen = {name: pooled([one.seen for one in group]) for name, group in by_scenario.items()}
     overall = pooled(list(seen.values())).lift
     tau2 = spread(list(seen.values()))
     believed = {name: shrunk(one, overall, tau2) for name, one in seen.items()}
@@ -181,20 +214,19 @@ def learn(cells: Sequence[Cell], *, base: Mapping[str, float]) -> Learning:
             for name, group in by_scenario.items()
         ),
         cells=tuple(
-            _cell(cell, shrunk(Estimate(cell.lift, cell.variance), believed[name], inner),
-                  overall, base)
+            _cell(one, shrunk(one.seen, believed[name], inner), overall, base)
             for name, group in by_scenario.items()
-            for cell in group
+            for one in group
         ),
-    )  # fmt: skip
+    )
 
 
-def _spread_within(groups: Mapping[str, Sequence[Cell]], seen: Mapping[str, Estimate]) -> float:
+def _spread_within(groups: Mapping[str, Sequence[Group]], seen: Mapping[str, Estimate]) -> float:
     """Return τ² of the cells around their scenarios: the moments of all scenarios together."""
     q = degrees = scale = 0.0
     for name, group in groups.items():
-        weights = [1 / cell.variance for cell in group]
-        gaps = [cell.lift - seen[name].lift for cell in group]
+        weights = [1 / one.seen.variance for one in group]
+        gaps = [one.seen.lift - seen[name].lift for one in group]
         q += sum(w * gap * gap for w, gap in zip(weights, gaps, strict=True))
         degrees += len(group) - 1
         scale += sum(weights) - sum(w * w for w in weights) / sum(weights)
@@ -203,14 +235,14 @@ def _spread_within(groups: Mapping[str, Sequence[Cell]], seen: Mapping[str, Esti
 
 def _scenario(
     name: str,
-    group: Sequence[Cell],
+    group: Sequence[Group],
     lift: float,
     believed: float,
     mean: float,
     base: Mapping[str, float],
 ) -> Learned:
-    treated = sum(cell.treated for cell in group)
-    controls = sum(cell.controls for cell in group)
+    treated = sum(one.treated for one in group)
+    controls = sum(one.controls for one in group)
     large = treated >= TREATED_NEEDED and controls >= CONTROLS_NEEDED
     now = base.get(name, 1.0)
     return Learned(
@@ -220,12 +252,12 @@ def _scenario(
     )  # fmt: skip
 
 
-def _cell(cell: Cell, believed: float, mean: float, base: Mapping[str, float]) -> Learned:
-    now = base.get(cell.scenario, 1.0)
+def _cell(one: Group, believed: float, mean: float, base: Mapping[str, float]) -> Learned:
+    now = base.get(one.scenario, 1.0)
     return Learned(
-        cell.scenario, cell.segment, cell.treated, cell.controls, cell.lift, believed, now,
-        multiplier(now, believed, mean) if cell.large else None,
-        "" if cell.large else _too_few(cell.treated, cell.controls),
+        one.scenario, one.segment, one.treated, one.controls, one.seen.lift, believed, now,
+        multiplier(now, believed, mean) if one.large else None,
+        "" if one.large else _too_few(one.treated, one.controls),
     )  # fmt: skip
 
 

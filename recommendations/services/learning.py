@@ -108,19 +108,22 @@ def _unlike(found: Figures, campaign: int) -> bool:
 
 
 def _cells(found: Figures) -> list[Cell]:
-    """Return scenario and segment with both arms; a scenario that is not known teaches nothing."""
-    customers: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    """Return scenario and segment with both arms, by who was drawn together; a scenario that is
+    not known teaches nothing."""
+    customers: dict[tuple[str, str, int, float], dict[str, int]] = {}
     for group in found.groups:
-        if group.key.scenario:
-            cell = customers[group.key.scenario, group.key.segment]
-            cell[group.key.arm] += group.customers
-            cell[f"{group.key.arm} buyers"] += _buyers(found, group.key)
+        key = group.key
+        if key.scenario:
+            drawn = (key.scenario, key.segment, key.campaign, key.share)
+            cell = customers.setdefault(drawn, defaultdict(int))
+            cell[key.arm] += group.customers
+            cell[f"{key.arm} buyers"] += _buyers(found, key)
     return [
         Cell(
             scenario, segment, cell["treatment"], cell["treatment buyers"], cell["control"],
             cell["control buyers"],
         )
-        for (scenario, segment), cell in sorted(customers.items())
+        for (scenario, segment, _, _), cell in sorted(customers.items())
     ]  # fmt: skip
 
 

@@ -169,6 +169,21 @@ def test_outcomes_propose_settings_that_only_a_person_activates():
     assert "stored already" in again.words[-1]
 
 
+def test_campaigns_with_unlike_shares_teach_no_lift_that_is_not_there():
+    # Both arms buy alike in each; added up, those written to seem to buy far less.
+    campaign_of((300, 120), (300, 120), scenario="REBUY")
+    campaign_of((900, 45), (100, 5), scenario="REBUY")
+    campaign_of((300, 60), (300, 60), scenario="UPSELL")
+    measure_outcomes(as_of=LATER)
+
+    found = propose(as_of=LATER)
+
+    assert [one.lift for one in found.learning.scenarios] == pytest.approx([0.0, 0.0])
+    assert [one.lift for one in found.learning.cells] == pytest.approx([0.0, 0.0])
+    assert [one.treated for one in found.learning.cells] == [1_200, 300]
+    assert not found.learning.proposes
+
+
 def test_arms_of_wrong_sizes_teach_nothing_and_nothing_learned_proposes_nothing():
     campaign = campaign_of((600, 240), (600, 120), code="odd", share=0.1)
     measure_outcomes(as_of=LATER)
