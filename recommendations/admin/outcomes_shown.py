@@ -121,9 +121,9 @@ def _short(group: dict[str, Any]) -> str:
 
 
 def _no_roi(group: dict[str, Any]) -> str:
-    if not group["cost"]:
-        return "No cost was entered with the campaign"
-    return "The margin is not known" if group["margin_source"] == "unknown" else "No lift is told"
+    if not group["enough"]:
+        return "Told as soon as a lift can be"
+    return "The margin is not known" if group["cost"] else "No cost was entered with the campaign"
 
 
 def _notices(report: UpliftReport, overall: dict[str, Any]) -> list[tuple[str, str]]:

@@ -60,6 +60,15 @@ class Stratum:
     treated: Arm
     control: Arm
 
+    @property
+    def customers(self) -> int:
+        return self.treated.customers + self.control.customers
+
+    @property
+    def has_both(self) -> bool:
+        """Whether there is somebody in either arm, so that they can be compared."""
+        return bool(self.treated.customers and self.control.customers)
+
 
 @dataclass(frozen=True, slots=True)
 class Money:
@@ -75,7 +84,10 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A group: its arms, whether a lift can be told, and the lift with its 95 % intervals."""
+    """A group: its arms, whether a lift can be told, and the lift with its 95 % intervals.
+
+    ``untested``: customers of campaigns (or days) that held nobody back; they stand in no arm.
+    """
 
     treated: Arm
     control: Arm
@@ -91,6 +103,7 @@ class Measured:
     unsubscribed: Interval | None = None
     complained: Interval | None = None
     cost: float | None = None
+    untested: int = 0
 
     @property
     def above_cap(self) -> float:
@@ -142,20 +155,24 @@ def measure(
         smallest_lift: smallest relative change of the share of buyers that is worth knowing.
     """
     money = money or Money()
-    capped = _winsorise([_with_margin(stratum, money) for stratum in strata])
+    # A campaign that held nobody back says nothing of a lift; given a part of the others', it
+    # would turn a small one into a great deal of money.
+    compared = [stratum for stratum in strata if stratum.has_both] or list(strata)
+    capped = _winsorise([_with_margin(stratum, money) for stratum in compared])
     treated = _together([stratum.treated for stratum in capped])
     control = _together([stratum.control for stratum in capped])
     ratio = sample_ratio(
-        controls=control.customers,
-        strata=[(one.treated.customers + one.control.customers, one.share) for one in capped],
+        controls=sum(one.control.customers for one in strata),
+        strata=[(one.customers, one.share) for one in strata],
     )
     needed = _needed(capped, treated, control, smallest_lift)
     reason = _reason(treated, control, ratio, needed)
     common: dict[str, Any] = {
         "treated": treated, "control": control, "ratio": ratio, "needed": needed,
-        "reason": reason, "margin_source": _margin_source(strata, money), "cost": money.cost,
+        "reason": reason, "margin_source": _margin_source(compared, money), "cost": money.cost,
         "unsubscribed": _shares(capped, "unsubscribed"),
         "complained": _shares(capped, "complained"),
+        "untested": sum(one.customers for one in strata) - treated.customers - control.customers,
     }  # fmt: skip
     return Measured(**common) if reason else Measured(**common, **_lifts(capped, treated, control))
 
@@ -204,8 +221,7 @@ def _needed(
     # Few controls' buyers are a shaky ground to plan on: then all buyers are.
     sure = control.buyers >= CONVERSIONS_NEEDED
     base = control.buyers / control.customers if sure else buyers / total
-    customers = [one.treated.customers + one.control.customers for one in strata]
-    share = sum(n * one.share for n, one in zip(customers, strata, strict=True)) / total
+    share = sum(one.customers * one.share for one in strata) / total
     needed = customers_needed(base=base, lift=smallest_lift, control_share=share)
     if needed is None:
         return None

@@ -14,6 +14,7 @@ def group_json(measured: Measured) -> dict[str, Any]:
     """Return the group. What cannot be told is None, and ``reason`` says why."""
     return {
         "customers": measured.customers,
+        "untested": measured.untested,
         "treated": _arm(measured.treated, measured.margin_source != "unknown"),
         "control": _arm(measured.control, measured.margin_source != "unknown"),
         "srm": {
@@ -89,6 +90,11 @@ def headline(group: dict[str, Any]) -> list[str]:
     if group["reason"]:
         return [group["reason"]]
     found = [_conversion_words(group), _revenue_words(group)]
+    if untested := group.get("untested"):
+        found.append(
+            f"{untested:,} customers of campaigns that held nobody back are left out: what those "
+            "changed cannot be told."
+        )
     if group["revenue_above_cap"] > MUCH_ABOVE:
         found.append(
             f"A few large orders decide the revenue ({_share(group['revenue_above_cap'])} of it "

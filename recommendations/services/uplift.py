@@ -177,15 +177,15 @@ def _margin_rate() -> float | None:
 
 
 def _cost(found: Figures, only: int | None) -> float | None:
-    """Return the campaigns' entered cost, in proportion to the customers who are measured."""
+    """Return the campaigns' entered cost, in proportion to the customers who are compared."""
     total = 0.0
     for pk, cost in Campaign.objects.filter(pk__in=_campaign_keys(found, only)).values_list(
         "pk", "cost"
     ):
         chosen = _is("campaign", pk)
-        measured = found.count("customers", chosen)
-        everybody_drawn = measured + found.count("open", chosen) + found.count("unsent", chosen)
-        total += float(cost) * measured / everybody_drawn if everybody_drawn else 0.0
+        compared = sum(one.customers for one in found.strata(chosen) if one.has_both)
+        drawn = sum(found.count(what, chosen) for what in ("customers", "open", "unsent"))
+        total += float(cost) * compared / drawn if drawn else 0.0
     return round(total, 2) or None
 
 

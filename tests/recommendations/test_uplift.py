@@ -157,6 +157,18 @@ def test_campaigns_with_unlike_shares_do_not_make_an_effect_out_of_nothing():
     assert stratified_newcombe([]) is None
 
 
+def test_customers_of_campaigns_that_held_nobody_back_get_no_part_of_the_lift():
+    tested = Stratum(0.5, arm(5_000, 1_500, 20.0), arm(5_000, 1_000, 20.0))
+    untested = Stratum(0.0, arm(100_000, 1_000, 20.0), arm(0, 0))
+
+    alone = measure([tested], smallest_lift=0.2)
+    both = measure([tested, untested], smallest_lift=0.2)
+
+    assert alone.incremental_revenue.value == pytest.approx(10_000.0)
+    assert both.incremental_revenue == alone.incremental_revenue
+    assert (both.treated.customers, both.needed) == (alone.treated.customers, alone.needed)
+
+
 @pytest.mark.parametrize(
     ("treated", "control", "share", "words"),
     [

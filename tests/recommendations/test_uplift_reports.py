@@ -146,6 +146,22 @@ def test_an_order_in_two_windows_counts_in_both_comparisons_but_is_attributed_on
         assert found["overall"]["treated"]["buyers"] == 1
 
 
+def test_a_campaign_that_held_nobody_back_adds_neither_money_nor_cost_to_the_others():
+    campaign_of((600, 240), (600, 120), cost=300)
+    measure_outcomes(as_of=LATER)
+    alone = compute(campaign=None, as_of=LATER)["overall"]
+    untested = campaign_of((900, 90), (0, 0), cost=5_000)
+    measure_outcomes(as_of=LATER)
+
+    found = compute(campaign=None, as_of=LATER)
+
+    for name in ("customers", "conversion", "incremental_revenue", "cost", "roi"):
+        assert found["overall"][name] == alone[name]
+    assert "900 customers of campaigns that held nobody back" in " ".join(found["words"])
+    own = next(row for row in found["campaigns"] if row["key"] == untested.code)
+    assert "Nobody was held back" in own["reason"]
+
+
 def test_outcomes_propose_settings_that_only_a_person_activates():
     campaign_of((600, 240), (600, 120), scenario="REBUY")
     campaign_of((600, 120), (600, 120), scenario="REBUY", segment="Lost")
