@@ -85,6 +85,7 @@ ROWS = """
             when 'sms' then c.phone
             when 'phone' then c.phone
             when 'telegram' then coalesce(c.telegram_id::text, '')
+            when 'post' then coalesce(c.profile ->> 'address', '')
             else ''
         end,
         e.rank, p.key, p.label, e.scenario, i.score, i.price, e.item_id

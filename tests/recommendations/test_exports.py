@@ -253,6 +253,17 @@ def test_the_channel_of_the_campaign_decides_not_that_of_the_audit(user, setting
     assert preview_export(run=run, campaign=mail).left_out == {"AUDIT": 1}
 
 
+def test_the_file_of_a_campaign_by_post_holds_postal_addresses(user):
+    lane = "3 Elm Lane\nYork"
+    plain = CustomerFactory(code="A", profile={"address": lane})
+    parts = CustomerFactory(code="B", profile={"address": {"street": "3 Elm Lane"}})
+    run = approved(plain, parts, user=user)
+
+    made = export(run=run, campaign=CampaignFactory(channel="post", holdout_share=0), user=user)
+
+    assert [row["address"] for row in lines(made)] == [lane, '{"street": "3 Elm Lane"}']
+
+
 def test_a_gate_that_is_closed_or_an_audit_that_is_missing_keeps_everything(user, campaign):
     run = make_run([(CustomerFactory(), ProductFactory(), 1, {"price": Decimal(5)})])
     with pytest.raises(CrmError, match="not audited"):
