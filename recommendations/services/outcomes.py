@@ -13,7 +13,7 @@ from crm_project.common.exceptions import ConflictError, CrmError
 from crm_project.common.jobs import Progress
 from crm_project.common.models import RefreshState
 from crm_project.common.services import refresh
-from customers.models import ContactBlock
+from customers.models import ContactBlock, Customer, CustomerAlias
 from customers.services.blocks import block
 from recommendations.models import Assignment, OutcomeEvent, RecoItem
 from recommendations.selectors.outcomes import RETURN_DAYS
@@ -211,13 +211,22 @@ def _obey(answer: OutcomeEvent) -> None:
     reason = _REASONS.get(OutcomeEvent.Kind(answer.kind))
     if reason is not None:
         block(
-            customer_id=answer.customer_id,
+            customer_id=_lives_on(answer.customer),
             kind=ContactBlock.Kind.OPTOUT,
             reason=reason,
             channel=answer.assignment.campaign.channel if answer.assignment else "",
             source=answer.source,
             since=answer.occurred_at,
         )
+
+
+def _lives_on(customer: Customer) -> int:
+    """Return whom a merged customer was merged into; everybody else is who they are."""
+    if customer.status != Customer.Status.MERGED:
+        return customer.pk
+    owners = CustomerAlias.objects.filter(code=customer.code).exclude(customer=customer)
+    found = owners.values_list("customer_id", flat=True).first()
+    return found or customer.pk
 
 
 def _check_answer(kind: str, value: float | None, moment: datetime) -> None:

@@ -16,7 +16,7 @@ from recommendations.services.assignments import assign
 from recommendations.services.audit import audit
 from recommendations.services.exports import export
 from recommendations.services.outcome_step import measure_outcomes
-from recommendations.services.outcomes import attribute
+from recommendations.services.outcomes import attribute, record_outcome
 from recommendations.services.uplift import compute
 from tests.factories import CampaignFactory, CustomerFactory, UserFactory
 from tests.recommendations.checker import broken_exports, broken_outcomes
@@ -31,7 +31,7 @@ from tests.recommendations.outcome_support import (
     product,
     sale,
 )
-from tests.recommendations.storage import make_run
+from tests.recommendations.storage import items_of, make_run
 
 pytestmark = pytest.mark.django_db
 
@@ -159,6 +159,18 @@ def test_controls_who_were_written_to_stay_controls_and_the_report_says_so():
 def merge(customer, into):
     Customer.objects.filter(pk=customer.pk).update(status="merged")
     CustomerAlias.objects.create(code=customer.code, customer=into, reason="merged")
+
+
+def test_who_unsubscribes_after_a_merge_is_left_alone_under_the_other_code():
+    customer, heir = CustomerFactory(), CustomerFactory()
+    run = make_run([(customer, product(), 1)])
+    drawn(CampaignFactory(), customer, run=run)
+    merge(customer, heir)
+
+    record_outcome(item=items_of(run)[0], kind="unsubscribe")
+
+    assert [found.kind for found in heir.contact_blocks.all()] == ["optout"]
+    assert customer.reco_outcomes.get().kind == "unsubscribe"
 
 
 def test_what_a_merged_customer_buys_under_the_other_code_counts_once():
