@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ from crm_project.backup import contents
 from crm_project.backup.errors import BackupError, TargetFullError
 from crm_project.backup.manifest import Contents, Manifest
 from crm_project.backup.packing import Keys, Packed, pack
-from crm_project.backup.server import LOCK_SECONDS, Programs, Server, failure
+from crm_project.backup.server import LOCK_SECONDS, WATCH_SECONDS, Programs, Server, failure
 from crm_project.backup.targets import Target, writing
 
 ATTEMPTS = 3
@@ -108,7 +108,9 @@ def make(
                         addressees,
                         lambda done: told(done, expected_dump, "Dumping the database"),
                     )
-                told(packed.dump_bytes, packed.dump_bytes, "Counting rows")
+                while not measured.done():
+                    told(packed.dump_bytes, packed.dump_bytes, "Counting rows")
+                    wait([measured], timeout=WATCH_SECONDS)
                 found = measured.result()
             except BaseException:
                 # Or the end of the block would wait until every table has been read.

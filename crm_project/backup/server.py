@@ -4,10 +4,11 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psycopg
 from psycopg import sql
@@ -21,10 +22,13 @@ from crm_project.embedded.errors import EmbeddedError
 LOCK_SECONDS = 60
 """How long to wait for a table that somebody has locked."""
 
+WATCH_SECONDS = 0.5
+"""How often work that takes long looks whether it is still wanted."""
+
 # Limits that are right for a page would end a backup in the middle.
 _SESSION = (
-    "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c transaction_timeout=0 "
-    f"-c lock_timeout={LOCK_SECONDS}s -c row_security=off"
+    "-c statement_timeout=0 -c transaction_timeout=0 -c idle_in_transaction_session_timeout=0 "
+    f"-c idle_session_timeout=0 -c lock_timeout={LOCK_SECONDS}s -c row_security=off"
 )
 _FULL = "No space left on device"
 
@@ -148,24 +152,64 @@ def _programs(folder: Path) -> Programs:
     return Programs(folder, version[1])
 
 
-def run(command: Sequence[str], server: Server, *, keep: Sequence[int] = (), words: str) -> str:
+def run(
+    command: Sequence[str],
+    server: Server,
+    *,
+    words: str,
+    keep: Sequence[int] = (),
+    watch: Callable[[], None] = lambda: None,
+) -> str:
     """Run one of PostgreSQL's programs to its end; return what it printed.
+
+    Args:
+        keep: open files that it may use too.
+        watch: is called while it runs; what it raises ends the program.
 
     Raises ``BackupError`` with the first error that it named.
     """
-    done = subprocess.run(  # noqa: S603 - fixed programs, no shell
-        list(command),
-        env=server.environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-        pass_fds=tuple(keep),
-    )
-    if done.returncode:
-        raise failure(words, done.stderr)
-    return done.stdout
+    with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(  # noqa: S603 - fixed programs, no shell
+            list(command),
+            env=server.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=said,
+            pass_fds=tuple(keep),
+        )
+        try:
+            while _runs(process):
+                watch()
+        except BaseException:
+            _end(process)
+            raise
+        if process.returncode:
+            raise failure(words, _text(said))
+        return _text(printed)
+
+
+def _runs(process: subprocess.Popen[bytes]) -> bool:
+    """Wait a moment for a program; False when it has ended."""
+    try:
+        process.wait(timeout=WATCH_SECONDS)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a program to end, which cancels what its sessions do; see to it."""
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
 
 
 def failure(words: str, stderr: str) -> BackupError:

@@ -1,9 +1,10 @@
 """What the settings say of backups, as the package that makes them wants it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.db import connection
 
@@ -75,5 +76,5 @@ def alone(where: Server, lock: int, words: str) -> Iterator[None]:
             yield
         finally:
             # By hand: the server notices the end of a session only a moment after it.
-            if not session.broken:
+            with suppress(psycopg.OperationalError):
                 session.execute("select pg_advisory_unlock(%s)", [lock])

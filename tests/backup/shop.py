@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from psycopg import sql
 
-from crm_project.backup import catalogue, restoring
+from crm_project.backup import catalogue, databases, restoring
 from crm_project.backup.making import make
 from crm_project.backup.manifest import Contents, TableFacts
 from crm_project.backup.packing import Keys
@@ -51,7 +51,7 @@ class Shop:
 
     def remove(self):
         for name in self.databases():
-            restoring.drop_database(self.server, name)
+            databases.drop_database(self.server, name)
 
     def databases(self):
         """Return the names of the shop's database and of all that were made from it."""
@@ -74,19 +74,18 @@ class Shop:
             **{"expected_bytes": 1000, **options},
         )
 
-    def restore(self, target, manifest, keys=None, work_folder=""):
+    def restore(self, target, manifest, keys=None, work_folder="", told=lambda *told: None):
         """Bring a backup back into a database beside; return how it compares."""
-        fetching = restoring.fetched(
-            target, manifest, keys or Keys(), work_folder, lambda *told: None
-        )
+        fetching = restoring.fetched(target, manifest, keys or Keys(), work_folder, told)
         with fetching as dump:
             return restoring.restore(
                 manifest=manifest,
                 dump=dump,
                 server=self.server,
                 programs=self.programs,
-                database=restoring.new_name(self.name, "drill"),
+                database=databases.new_name(self.name, "drill"),
                 jobs=2,
+                told=told,
             )
 
 

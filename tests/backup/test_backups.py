@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from crm_project.backup import catalogue
+from crm_project.backup import catalogue, contents, server
 from crm_project.backup.errors import BackupError, DamagedError, TargetFullError
 from crm_project.backup.folder import FolderTarget
 from crm_project.backup.packing import Keys, new_key
@@ -126,3 +126,43 @@ def test_unpacking_where_there_is_no_room_is_said(shop, folder, small_disk):
     manifest = shop.back_up(folder)
     with pytest.raises(BackupError, match="CRM_BACKUP_WORK_DIR may name another folder"):
         shop.restore(folder, manifest, work_folder=str(small_disk(16)))
+
+
+class CancelledError(Exception):
+    """Somebody does not want it any more."""
+
+
+def test_a_restore_that_is_cancelled_ends_at_once_and_leaves_no_database(shop, folder, monkeypatch):
+    shop.run("create table long as select n, md5(n::text) from generate_series(1, 300000) as n")
+    manifest = shop.back_up(folder)
+    monkeypatch.setattr(server, "WATCH_SECONDS", 0.02)
+    watched = []
+
+    def told(done, total, words):
+        watched.append(words)
+        if words.startswith("Restoring") and len(watched) > 3:
+            raise CancelledError
+
+    with pytest.raises(CancelledError):
+        shop.restore(folder, manifest, told=told)
+    assert not any(words.startswith("Comparing") for words in watched)
+    assert shop.databases() == [shop.name]
+
+
+def test_a_backup_that_is_cancelled_while_rows_are_counted_leaves_nothing(
+    shop, folder, monkeypatch
+):
+    began = threading.Event()
+
+    def slow(connection):
+        began.set()
+        connection.execute("select pg_sleep(300)")
+
+    def told(done, total, words):
+        if words == "Counting rows" and began.is_set():
+            raise CancelledError
+
+    monkeypatch.setattr(contents, "measure", slow)
+    with pytest.raises(CancelledError):
+        shop.back_up(folder, told=told)
+    assert folder.stored() == {}

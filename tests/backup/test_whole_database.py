@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from django.db import connection
 
+from crm_project.backup import databases
 from crm_project.common import backup_setup
 from crm_project.common.services import backups, restores
 from tests.factories import UserFactory
@@ -22,6 +23,6 @@ def test_our_database_is_restored_and_compared_with_every_migration(settings, tm
     assert (drill.backup_name, drill.status, drill.differences) == (backup.name, "succeeded", [])
     assert drill.notes == []
     assert drill.tables > 100
-    left = restores.restoring.left_over(backup_setup.server(), restores.DRILL)
+    left = databases.left_over(backup_setup.server(), restores.DRILL)
     assert left == []
     assert connection.settings_dict["NAME"] in backup_setup.server().conninfo()

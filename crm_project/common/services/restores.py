@@ -8,7 +8,7 @@ from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
-from crm_project.backup import catalogue, restoring
+from crm_project.backup import catalogue, databases, restoring
 from crm_project.backup.errors import BackupError
 from crm_project.backup.manifest import Manifest
 from crm_project.backup.restoring import Restored
@@ -54,8 +54,8 @@ def drill(*, name: str = "", progress: Progress = _silent) -> DrillRun:
     with setup.in_words(), setup.alone(server, DRILL_LOCK, "Another drill is under way."):
         run = DrillRun(started_at=timezone.now(), backup_name=name)
         with recorded(run, "backup drill"):
-            for old in restoring.left_over(server, DRILL):
-                restoring.drop_database(server, old)
+            for old in databases.left_over(server, DRILL):
+                databases.drop_database(server, old)
             target = setup.target()
             manifest = catalogue.find(target, name)
             run.backup_name, run.taken_at = manifest.name, manifest.created_at
@@ -67,12 +67,12 @@ def drill(*, name: str = "", progress: Progress = _silent) -> DrillRun:
 def _drill(
     run: DrillRun, target: Target, manifest: Manifest, server: Server, progress: Progress
 ) -> None:
-    database = restoring.new_name(server.database, DRILL)
+    database = databases.new_name(server.database, DRILL)
     found = _restored(target, manifest, server, database, progress)
     try:
         newer, unknown = compare_migrations(server.at(database))
     finally:
-        restoring.drop_database(server, database)
+        databases.drop_database(server, database)
     run.fetch_seconds, run.restore_seconds = found.fetch_seconds, found.restore_seconds
     run.compare_seconds = found.compare_seconds
     run.tables, run.rows = found.tables, found.rows
@@ -165,7 +165,7 @@ def restore_backup(
         _refuse_what_is_full(wanted, into=into, force=force)
         target = setup.target()
         manifest = catalogue.find(target, name)
-        fresh = restoring.new_name(server.database, RESTORE)
+        fresh = databases.new_name(server.database, RESTORE)
         restored = _restored(target, manifest, server, fresh, progress)
         result = _put_in_place(manifest, restored, wanted, fresh)
         if not into:
@@ -174,9 +174,9 @@ def restore_backup(
 
 
 def _refuse_what_is_full(wanted: Server, *, into: str, force: bool) -> None:
-    if into and restoring.exists(wanted):
+    if into and databases.exists(wanted):
         raise BackupError(f"There is a database {into} already. Name another one.")
-    if not force and not restoring.is_empty(wanted):
+    if not force and not databases.is_empty(wanted):
         raise BackupError(
             f"The database {wanted.database} is not empty. With --force it is replaced, and kept "
             "under another name; --into NAME restores beside it."
@@ -188,20 +188,20 @@ def _put_in_place(
 ) -> RestoreResult:
     """Exchange the databases, unless the new one is not what it should be."""
     if restored.differences:
-        restoring.drop_database(wanted, fresh)
+        databases.drop_database(wanted, fresh)
         raise BackupError(
             f"The restored database differs from the backup's manifest: {restored.differences[0]} "
             "It was dropped; the present one was not touched."
         )
     newer, _ = compare_migrations(wanted.at(fresh))
-    was_empty = restoring.is_empty(wanted)
+    was_empty = databases.is_empty(wanted)
     aside = f"{wanted.database[:40]}_{BEFORE}_{timezone.now():%Y%m%d%H%M%S}"
     if wanted.database == connections["default"].settings_dict["NAME"]:
         # Or Django would go on with a session of the old one.
         connections.close_all()
-    restoring.swap(wanted, fresh, aside=aside)
+    databases.swap(wanted, fresh, aside=aside)
     if was_empty:
-        restoring.drop_database(wanted, aside)
+        databases.drop_database(wanted, aside)
     return RestoreResult(manifest, restored, wanted.database, "" if was_empty else aside, newer)
 
 
