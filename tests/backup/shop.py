@@ -13,6 +13,8 @@ from crm_project.backup.making import make
 from crm_project.backup.manifest import Contents, TableFacts
 from crm_project.backup.packing import Keys
 from crm_project.common import backup_setup
+from crm_project.embedded.postgres_cluster import USER
+from tests import as_role
 
 NAME = "Ada Lovelace-Backup"
 """Stands in a row; must not be found in an encrypted file."""
@@ -37,12 +39,23 @@ insert into gone select generate_series(0, 99);
 """
 
 
+def owners_server():
+    """Return the tests' server by a login that may make databases, whoever the tests log in as.
+
+    In production, too, the pages run as a role that owns nothing, and backups have their own login.
+    """
+    server = backup_setup.server()
+    if not as_role.ROLE:
+        return server
+    return replace(server, parameters={**server.parameters, "user": USER})
+
+
 class Shop:
     """A database with a bit of everything, on the tests' server; ``remove`` it afterwards."""
 
     def __init__(self):
         self.name = f"crm_shop_{secrets.token_hex(4)}"
-        self.server = backup_setup.server().at(self.name)
+        self.server = owners_server().at(self.name)
         self.programs = backup_setup.programs()
         with self.server.own_database().connect(autocommit=True) as session:
             session.execute(sql.SQL("create database {}").format(sql.Identifier(self.name)))

@@ -8,13 +8,18 @@ from django.db import connection
 from crm_project.backup import databases
 from crm_project.common import backup_setup
 from crm_project.common.services import backups, restores
+from tests.backup.shop import owners_server
 from tests.factories import UserFactory
 
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_our_database_is_restored_and_compared_with_every_migration(settings, tmp_path):
+def test_our_database_is_restored_and_compared_with_every_migration(
+    settings, tmp_path, monkeypatch
+):
     settings.CRM_BACKUP = replace(settings.CRM_BACKUP, url=f"file://{tmp_path}/backups")
+    server = owners_server()
+    monkeypatch.setattr(backup_setup, "server", lambda: server)
     UserFactory()
 
     backup = backups.create_backup()
@@ -23,6 +28,5 @@ def test_our_database_is_restored_and_compared_with_every_migration(settings, tm
     assert (drill.backup_name, drill.status, drill.differences) == (backup.name, "succeeded", [])
     assert drill.notes == []
     assert drill.tables > 100
-    left = databases.left_over(backup_setup.server(), restores.DRILL)
-    assert left == []
-    assert connection.settings_dict["NAME"] in backup_setup.server().conninfo()
+    assert databases.left_over(server, restores.DRILL) == []
+    assert server.database == connection.settings_dict["NAME"]
