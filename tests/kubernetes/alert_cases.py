@@ -95,6 +95,11 @@ CASES = {
     "StandbyIsBehind": gauge("cnpg_pg_replication_lag", 31, 30, pod="postgres-2"),
     "ServersAreMissing": gauge("cnpg_pg_replication_streaming_replicas", 1, 2),
     "ArchiveIsBehind": gauge("cnpg_pg_stat_archiver_seconds_since_last_archival", 301, 300),
+    "OwnArchiveIsBehind": Case(
+        {"crm_wal_archive_last_timestamp_seconds": "0x200", "crm_wal_archive_failing": "0x200"},
+        {"crm_wal_archive_last_timestamp_seconds": "1500x200", "crm_wal_archive_failing": "0x200"},
+    ),
+    "TransactionIsForgotten": gauge("crm_database_oldest_transaction_seconds", 14_401, 14_400),
     "ConnectionsRunOut": Case(
         {
             'cnpg_backends_total{pod="postgres-1",usename="crm"}': "241x200",

@@ -10,12 +10,14 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from analytics.metrics import SignalMetrics
 from crm_project.common.metrics import JobMetrics
+from crm_project.common.metrics_database import DatabaseMetrics
 from tests.kubernetes.manifests import ROOT, Manifests
 
 MONITORING = ROOT / "k8s" / "monitoring"
-# Counted by each web process itself, or by the platform: not among what we collect on request.
+# Counted by each web process itself, or by the platform: not among what we collect on request. The
+# archive's are there where the server has one.
 COUNTED_ELSEWHERE = re.compile(
-    r"crm_receive_requests_total|django_http_\w+|cnpg_\w+|kube\w+|node_\w+"
+    r"crm_receive_requests_total|crm_wal_archive_\w+|django_http_\w+|cnpg_\w+|kube\w+|node_\w+"
 )
 
 
@@ -33,6 +35,7 @@ def collected():
     registry = CollectorRegistry()
     registry.register(SignalMetrics())
     registry.register(JobMetrics())
+    registry.register(DatabaseMetrics())
     return {sample.name for metric in registry.collect() for sample in metric.samples} | {
         metric.name for metric in registry.collect()
     }
