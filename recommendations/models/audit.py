@@ -1,5 +1,6 @@
 """What the audit found, what people decided, and what left the house."""
 
+import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -108,6 +109,30 @@ class RecoDecision(models.Model):
         indexes = [
             # Serves the log of one customer in one run.
             models.Index(fields=["run", "customer"], name="reco_decision_of_list"),
+        ]
+        triggers = [
+            # Whose account is deleted is no longer named; all else stays as it was decided.
+            pgtrigger.Trigger(
+                name="decision_stays",
+                operation=pgtrigger.Update,
+                when=pgtrigger.Before,
+                condition=pgtrigger.Q(old__run__df=pgtrigger.F("new__run"))
+                | pgtrigger.Q(old__level__df=pgtrigger.F("new__level"))
+                | pgtrigger.Q(old__customer__df=pgtrigger.F("new__customer"))
+                | pgtrigger.Q(old__item_id__df=pgtrigger.F("new__item_id"))
+                | pgtrigger.Q(old__decision__df=pgtrigger.F("new__decision"))
+                | pgtrigger.Q(old__comment__df=pgtrigger.F("new__comment"))
+                | pgtrigger.Q(old__items__df=pgtrigger.F("new__items"))
+                | pgtrigger.Q(old__created_at__df=pgtrigger.F("new__created_at"))
+                | pgtrigger.Q(new__user__isnull=False),
+                func="raise exception 'A decision stays as it was; decide anew.';",
+            ),
+            pgtrigger.Trigger(
+                name="decision_kept",
+                operation=pgtrigger.Delete,
+                when=pgtrigger.Before,
+                func="raise exception 'A decision stays as it was; decide anew.';",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pgtrigger
 import pytest
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from crm_project.common.exceptions import ConflictError, CrmError
@@ -341,6 +341,20 @@ def test_a_decision_on_the_whole_run_leaves_earlier_ones_alone(user):
         decide_run(run=run, decision="approved", user=user)
     with pytest.raises(ConflictError, match="flagged already"):
         decide_list(run=run, customer=one, decision="flagged", user=user, comment="Odd")
+
+
+def test_the_log_of_decisions_is_never_changed(user):
+    run = listed(CustomerFactory())
+    made = decide_run(run=run, decision="approved", user=user)
+    log = RecoDecision.objects.filter(pk=made.pk)
+
+    for values in ({"comment": "Of course"}, {"decision": "rejected"}, {"user": UserFactory()}):
+        with pytest.raises(DatabaseError, match="decide anew"), transaction.atomic():
+            log.update(**values)
+    with pytest.raises(DatabaseError, match="decide anew"), transaction.atomic():
+        log.delete()
+    user.delete()
+    assert log.get().user is None
 
 
 def test_decisions_that_make_no_sense_are_refused_in_words(user):
