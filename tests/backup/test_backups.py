@@ -1,6 +1,11 @@
 """A backup is whole or not there, and what comes back is what was there at one moment."""
 
+import json
+import signal
+import subprocess
+import sys
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -11,6 +16,7 @@ from crm_project.backup.errors import BackupError, DamagedError, TargetFullError
 from crm_project.backup.folder import FolderTarget
 from crm_project.backup.packing import Keys, new_key
 from crm_project.backup.server import Programs
+from crm_project.embedded.layout import PROJECT_ROOT as ROOT
 from tests.backup.shop import NAME, claims_another_row, names
 
 ROWS = 2101
@@ -166,3 +172,39 @@ def test_a_backup_that_is_cancelled_while_rows_are_counted_leaves_nothing(
     with pytest.raises(CancelledError):
         shop.back_up(folder, told=told)
     assert folder.stored() == {}
+
+
+KILLED = """
+import json, os, signal, sys
+from pathlib import Path
+from crm_project.backup.folder import FolderTarget
+from crm_project.backup.making import make
+from crm_project.backup.packing import Keys
+from crm_project.backup.server import Programs, Server
+
+def told(done, total, words):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+server, folder, programs, version = json.loads(sys.argv[1])
+make(server=Server(*server), target=FolderTarget(folder), keys=Keys(), prefix="shop",
+     programs=Programs(Path(programs), version), expected_bytes=1000, told=told)
+"""
+
+
+def test_a_process_that_is_killed_leaves_a_half_that_nobody_sees_and_a_sweep_removes(
+    shop, folder, tmp_path
+):
+    server = [shop.server.database, dict(shop.server.parameters), shop.server.password]
+    programs = [str(shop.programs.folder), shop.programs.version]
+    arguments = json.dumps([server, str(tmp_path / "backups"), *programs])
+    ended = subprocess.run([sys.executable, "-c", KILLED, arguments], check=False, cwd=ROOT)
+    assert ended.returncode == -signal.SIGKILL
+
+    (half,) = (tmp_path / "backups").iterdir()
+    assert half.name.startswith(".half-")
+    assert names(folder) == []
+    assert catalogue.sweep(folder, datetime.now(UTC)) == []
+    assert catalogue.sweep(folder, datetime.now(UTC) + timedelta(days=2)) == [half.name]
+
+    manifest = shop.back_up(folder)
+    assert shop.restore(folder, manifest).differences == []

@@ -210,6 +210,16 @@ class TestPages:
         staff_user.user_permissions.add(Permission.objects.get(codename=f"add_{model}"))
         assert reverse(f"admin:common_{model}_{action}") in client.get(page).content.decode()
 
+    @pytest.mark.parametrize("model", ["backuprun", "drillrun"])
+    def test_where_no_place_is_set_there_is_nothing_to_start(self, admin_client, settings, model):
+        action = {"backuprun": "back_up_now", "drillrun": "drill_now"}[model]
+        settings.CRM_BACKUP = replace(settings.CRM_BACKUP, url="")
+        page = admin_client.get(reverse(f"admin:common_{model}_changelist"))
+        assert reverse(f"admin:common_{model}_{action}") not in page.content.decode()
+        url = reverse(f"admin:common_{model}_{action}")
+        assert admin_client.post(url, {"_form_data": "1"}).status_code == 403
+        assert not Job.objects.exists()
+
     def test_a_run_and_a_drill_open(self, admin_client):
         now = timezone.now()
         run = BackupRun.objects.create(name="b", started_at=now, finished_at=now, file_bytes=5_000)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -36,8 +37,11 @@ class _OperationAdmin(ReadOnlyAdminMixin, CrmAdmin[Any]):
         return response
 
     def has_start_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Starting one needs the right to add it, although no form does."""
-        return request.user.has_perm(self.start_permission)
+        """Starting one needs the right to add it, although no form does, and a place for backups.
+
+        In a cluster the pages have none: only the pods that make backups do.
+        """
+        return bool(settings.CRM_BACKUP.url) and request.user.has_perm(self.start_permission)
 
     def _start(self, request: HttpRequest) -> HttpResponse:
         job = jobs.create_job(
