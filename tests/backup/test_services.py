@@ -17,6 +17,8 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
 from crm_project.backup import catalogue
+from crm_project.backup.errors import TargetError
+from crm_project.backup.folder import FolderTarget
 from crm_project.common import backup_setup, metrics, tasks
 from crm_project.common.admin import backups as admin_pages
 from crm_project.common.exceptions import ConflictError, CrmError
@@ -99,6 +101,22 @@ class TestPrune:
         settings.CRM_BACKUP = replace(settings.CRM_BACKUP, keep_days=0)
         assert backups.prune_backups().removed == [bad.name]
         assert catalogue.find(backup_setup.target()).name == good.name
+
+    def test_what_the_place_keeps_is_said_and_still_counts_as_there(
+        self, in_use, settings, monkeypatch
+    ):
+        first, second = (backups.create_backup().name for _ in range(2))
+        settings.CRM_BACKUP = replace(settings.CRM_BACKUP, keep_days=0)
+
+        def keeps(target, key):
+            raise TargetError("It is locked until tomorrow.")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(FolderTarget, "delete", keeps)
+            assert f"Not removed: {first}. It is locked until tomorrow." in command("prune")
+            assert backups.create_backup().status == "succeeded"
+        assert BackupRun.objects.get(name=first).removed_at is None
+        assert set(backups.prune_backups().removed) == {first, second}
 
     def test_within_thirty_days_nothing_goes(self, in_use):
         for _ in range(2):
