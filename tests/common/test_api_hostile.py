@@ -115,6 +115,7 @@ def test_nul_in_a_path_is_404(api, path):
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
 def test_a_moment_before_or_after_all_moments_is_no_position(api, moment):
     """In UTC, or as a local day, it would lie outside the years that Python knows."""
+    CustomerFactory(code="C1")
     for path, fields in ORDERS.items():
         text = json.dumps(["n", fields, [{"t": moment}, *([1] * (len(fields) - 1))]])
         cursor = base64.urlsafe_b64encode(text.encode()).decode()
