@@ -1,7 +1,8 @@
-"""How log lines look: for machines in production, for people elsewhere."""
+"""How log lines look: for machines in production, for people elsewhere. Where errors go besides."""
 
 from typing import Any
 
+import environ
 import structlog
 
 _SHARED_PROCESSORS: list[Any] = [
@@ -52,4 +53,15 @@ def configure(*, level: str, as_json: bool) -> dict[str, Any]:
         "loggers": {
             name: {"handlers": ["stderr"], "level": level, "propagate": False} for name in _OURS
         },
+    }
+
+
+def telemetry(env: environ.Env) -> dict[str, Any]:
+    """Return where errors and traces go (``crm_project.common.telemetry``); unnamed: nowhere."""
+    return {
+        "sentry_dsn": env.str("SENTRY_DSN", default=""),
+        "sentry_traces": env.float("SENTRY_TRACES_SAMPLE_RATE", default=0.0),
+        "otlp_endpoint": env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default=""),
+        "service": env.str("OTEL_SERVICE_NAME", default="crm"),
+        "release": env.str("CRM_RELEASE", default=""),
     }

@@ -385,6 +385,7 @@ LOGGING = logs.configure(level=LOG_LEVEL, as_json=PRODUCTION)
 # What a Prometheus server sends as its bearer token; without one, /metrics does not exist.
 CRM_METRICS_TOKEN = env.str("CRM_METRICS_TOKEN", default="")
 PROMETHEUS_EXPORT_MIGRATIONS = False
+CRM_TELEMETRY = logs.telemetry(env)
 
 # --- History of changes by staff ------------------------------------------------------------
 

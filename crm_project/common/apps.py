@@ -14,11 +14,12 @@ class CommonConfig(AppConfig):
 
     def ready(self) -> None:
         # Imported here: models exist only once all apps are loaded.
-        from crm_project.common import backup_jobs, freshness, tracing  # noqa: PLC0415
+        from crm_project.common import backup_jobs, freshness, telemetry, tracing  # noqa: PLC0415
         from crm_project.common import checks as checks  # noqa: PLC0415 - registers the checks
         from crm_project.common.jobs import register  # noqa: PLC0415
 
         tracing.start()
+        telemetry.start()
         register(
             backup_jobs.BACKUP,
             backup_jobs.backup_job,

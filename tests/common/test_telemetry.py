@@ -1,0 +1,155 @@
+"""Errors and traces arrive where the environment says, and name nobody."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from crm_project.common import telemetry
+
+ROOT = Path(__file__).parents[2]
+SECRET = "ada@example.com"
+
+# A process as the web server is one: a page that fails, a log-in in vain, and every way to ask
+# the database that the project uses.
+SCRIPT = f"""
+import os, sys, types
+from django.conf import settings
+settings.DATABASES["default"]["NAME"] = os.environ["CRM_TEST_DATABASE"]
+import django; django.setup()
+from django.db import connection
+from django.core.wsgi import get_wsgi_application
+from django.test import Client, RequestFactory
+from django.urls import path
+
+def fails(request):
+    name = {SECRET!r}
+    connection.cursor().execute("select %s::int", [name])
+
+urls = types.ModuleType("urls_of_test")
+urls.urlpatterns = [path("fails", fails)]
+sys.modules["urls_of_test"] = urls
+settings.ALLOWED_HOSTS = ["testserver"]
+form = {{"username": {SECRET!r}, "password": "wrong"}}
+sent = {{"X-Request-ID": "the-request"}}
+assert Client().post("/admin/login/?q={SECRET}", form, headers=sent).status_code == 200
+from django.urls import clear_url_caches, set_urlconf
+settings.ROOT_URLCONF = "urls_of_test"; clear_url_caches(); set_urlconf(None)
+asked, said = RequestFactory().get("/fails?q={SECRET}", headers=sent).environ, []
+b"".join(get_wsgi_application()(asked, lambda status, headers: said.append(status)))
+assert said == ["500 Internal Server Error"], said
+from crm_project.common.models import User
+assert list(User.objects.iterator(chunk_size=10)) == []
+with connection.cursor() as cursor, cursor.copy("copy (select 7) to stdout") as copy:
+    assert b"".join(copy) == b"7\\n"
+with connection.cursor() as cursor:
+    cursor.executemany("select %s", [[1], [2]])
+if os.environ.get("SENTRY_DSN"):
+    import sentry_sdk; sentry_sdk.flush(20)
+if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+    from opentelemetry import trace; trace.get_tracer_provider().force_flush(20_000)
+"""  # noqa: S608 - a program, no statement
+
+
+@pytest.fixture
+def collector():
+    """A server that takes what it is sent; yields its address and the list of bodies."""
+    bodies = []
+
+    class Taker(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            packed = self.headers.get("Content-Encoding") == "gzip"
+            bodies.append(gzip.decompress(body) if packed else body)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Taker)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_port}", bodies
+    server.shutdown()
+    server.server_close()
+
+
+def run(**variables):
+    given = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "crm_project.settings",
+        "CRM_TEST_DATABASE": connection.settings_dict["NAME"],
+        **variables,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        cwd=ROOT,
+        env=given,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+class TestRealProcesses:
+    def test_sentry_learns_what_failed_and_not_for_whom(self, collector):
+        address, bodies = collector
+
+        run(
+            SENTRY_DSN=f"http://key@{address}/1",
+            SENTRY_TRACES_SAMPLE_RATE="1.0",
+            CRM_RELEASE="1.2.3",
+        )
+
+        events = [json.loads(line) for body in bodies for line in body.splitlines() if b"{" in line]
+        [event] = [one for one in events if "exception" in one]
+        assert [one for one in events if one.get("type") == "transaction"]
+        assert event["release"] == "1.2.3"
+        assert event["tags"]["request_id"] == "the-request"
+        assert event["request"]["url"].endswith("/fails")
+        assert [one["type"] for one in event["exception"]["values"]][-1] == "DataError"
+        assert SECRET not in b"".join(bodies).decode()
+
+    def test_a_collector_gets_requests_with_their_statements(self, collector):
+        messages = pytest.importorskip("opentelemetry.proto.collector.trace.v1.trace_service_pb2")
+        address, bodies = collector
+
+        run(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{address}", OTEL_SERVICE_NAME="crm-web")
+
+        got = [messages.ExportTraceServiceRequest.FromString(body) for body in bodies]
+        resources = [one for message in got for one in message.resource_spans]
+        spans = [span for r in resources for scope in r.scope_spans for span in scope.spans]
+        [login] = [span for span in spans if span.name.startswith("POST")]
+        said = {one.key: one.value.string_value for one in login.attributes}
+        assert said["crm.request_id"] == "the-request"
+        below = [span for span in spans if span.parent_span_id == login.span_id]
+        assert any("%s" in str(span.attributes) for span in below)
+        assert "crm-web" in str(resources[0].resource)
+        assert SECRET not in str(resources)
+
+
+def test_without_a_place_nothing_is_loaded(monkeypatch):
+    for name in ("_start_sentry", "_start_opentelemetry"):
+        monkeypatch.setattr(telemetry, name, lambda: pytest.fail("started"))
+
+    assert not settings.CRM_TELEMETRY["sentry_dsn"]
+    telemetry.start()
+
+
+def test_what_is_no_error_of_a_database_keeps_its_words():
+    event = {"exception": {"values": [{"module": "builtins", "value": "too many"}]}}
+
+    assert telemetry.without_personal_data(event, {}) == event
+    assert event["exception"]["values"][0]["value"] == "too many"
