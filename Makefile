@@ -14,7 +14,7 @@ AS_IN_PRODUCTION = CRM_ENV=production DJANGO_ALLOWED_HOSTS=crm.example.com \
 	DATABASE_URL=postgres://crm@db.invalid/crm REDIS_URL=redis://valkey.invalid/0 CRM_BACKUP_BY_BEAT=false
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-roles test-slow lint bench bench-signals run fmt manifests policies requirements clean
+.PHONY: help demo test test-roles test-slow lint audit bench bench-signals run fmt manifests policies requirements clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ lint: .venv/dev.stamp ## Check format, style, imports, types, SQL, templates, mi
 	.venv/bin/typos
 	$(PY) manage.py makemigrations --check --dry-run
 	@$(AS_IN_PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
+
+audit: .venv/dev.stamp ## Look for known vulnerabilities (asks the package index) and for committed secrets
+	@$(PY) .ci/audit.py
 
 bench: .venv/dev.stamp ## Measure against the peers (SCALE=small, or full: 1 M customers, 10 M orders)
 	$(PY) -m benchmarks --scale $(SCALE)

@@ -1,6 +1,7 @@
 """Send JSON and read JSON, with a time limit, repeats and bounded answers.
 
-Redirects are not followed: the key would travel to wherever the answer points. Messages name the
+Redirects are not followed: the key would travel to wherever the answer points; nor is anything
+inside the house asked unless it is named (``crm_project.common.outgoing``). Messages name the
 status only, since a service's own words may repeat the texts.
 """
 
@@ -11,12 +12,12 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.message import Message
 from email.utils import parsedate_to_datetime
-from typing import IO, Any
+from typing import Any
 from urllib.error import HTTPError
 
 from analytics.embeddings.base import ProviderRefusedError, ProviderUnavailableError
+from crm_project.common import outgoing
 
 LARGEST_ANSWER = 32 * 1024 * 1024
 """Bytes: fifty vectors of 4,096 numbers are about five million."""
@@ -38,15 +39,7 @@ class Patience:
     longest_wait: float = 60.0
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(  # noqa: PLR0913, RUF100 (the signature of the base class)
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str,
-        headers: Message, newurl: str,
-    ) -> None:  # fmt: skip
-        """Let a redirect count as the error status that it is for us."""
-
-
-_OPENER = urllib.request.build_opener(_NoRedirects)
+_OPENER = outgoing.opener()
 
 
 class _Again(Exception):  # noqa: N818 (a reason to repeat, no error of its own)
@@ -102,6 +95,10 @@ def _answer(sent: urllib.request.Request, timeout: float) -> bytes:
     except HTTPError as refused:
         with refused:
             _raise_for(refused)
+    except outgoing.RefusedAddressError as inside:
+        raise ProviderRefusedError(
+            "The embedding service's address lies inside; CRM_OUTGOING_PRIVATE_HOSTS may name it."
+        ) from inside
     except (OSError, http.client.HTTPException) as broken:
         reason = getattr(broken, "reason", broken)
         words = (

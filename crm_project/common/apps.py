@@ -4,6 +4,8 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from django.db.models.signals import post_migrate
 
+from crm_project.common import outgoing
+
 
 class CommonConfig(AppConfig):
     """What every app needs and none is about: users, tokens, jobs, freshness, bases."""
@@ -37,6 +39,7 @@ class CommonConfig(AppConfig):
         freshness.register(freshness.BACKUP)
         freshness.register(freshness.BACKUP_DRILL)
 
+        outgoing.allow_private(settings.CRM_OUTGOING_PRIVATE_HOSTS)
         # Django tells each app in turn and makes its permissions; after the last, all are there.
         last = [*apps.get_app_configs()][-1]
         post_migrate.connect(_keep_ready_groups, sender=last, dispatch_uid="crm_ready_groups")

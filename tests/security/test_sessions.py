@@ -1,0 +1,148 @@
+"""Signing in: guessing is stopped, cookies stay where they belong, pages run no foreign script."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings as configured
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.test import Client, RequestFactory
+
+from crm_project.common.addresses import client_address
+from tests.factories import PASSWORD, UserFactory
+
+ROOT = Path(__file__).parents[2]
+
+
+def sign_in(client, username, password, **extra):
+    return client.post("/admin/login/", {"username": username, "password": password}, **extra)
+
+
+@pytest.mark.django_db
+class TestGuessing:
+    def test_after_five_failures_the_right_password_does_not_help(self):
+        UserFactory(admin=True, username="ada")
+        guesser, colleague = Client(REMOTE_ADDR="192.0.2.1"), Client(REMOTE_ADDR="192.0.2.2")
+        for _ in range(5):
+            sign_in(guesser, "ada", "wrong")
+
+        assert sign_in(guesser, "ada", PASSWORD).status_code == 429
+        assert sign_in(colleague, "ada", PASSWORD).status_code == 302
+
+    def test_a_header_that_anybody_may_write_does_not_change_the_address(self):
+        UserFactory(admin=True, username="ada")
+        guesser = Client(REMOTE_ADDR="192.0.2.1")
+        for number in range(5):
+            sign_in(guesser, "ada", "wrong", headers={"X-Forwarded-For": f"198.51.100.{number}"})
+
+        assert sign_in(guesser, "ada", PASSWORD).status_code == 429
+
+    def test_the_answer_does_not_tell_whether_somebody_exists(self, client):
+        UserFactory(admin=True, username="ada")
+
+        known = sign_in(client, "ada", "wrong").content.decode()
+        unknown = sign_in(client, "nobody", "wrong").content.decode()
+
+        def words(page):
+            return [line for line in page.splitlines() if "csrfmiddlewaretoken" not in line]
+
+        assert words(known.replace("ada", "X")) == words(unknown.replace("nobody", "X"))
+
+
+@pytest.mark.parametrize(
+    ("proxies", "header", "expected"),
+    [
+        (0, "198.51.100.1", "192.0.2.1"),
+        (1, "198.51.100.1", "198.51.100.1"),
+        (1, "203.0.113.9, 198.51.100.1", "198.51.100.1"),
+        (2, "203.0.113.9, 198.51.100.1, 10.0.0.1", "198.51.100.1"),
+        (2, "198.51.100.1", "192.0.2.1"),
+        (1, "", "192.0.2.1"),
+    ],
+)
+def test_the_address_is_the_one_that_our_outermost_proxy_saw(
+    monkeypatch, proxies, header, expected
+):
+    monkeypatch.setattr("rest_framework.settings.api_settings.NUM_PROXIES", proxies)
+    request = RequestFactory(REMOTE_ADDR="192.0.2.1").get("/", headers={"X-Forwarded-For": header})
+
+    assert client_address(request) == expected
+
+
+@pytest.mark.parametrize("password", ["short1!", "elevenchars", "123456789012", "password1234"])
+def test_a_weak_password_is_refused(password):
+    with pytest.raises(ValidationError):
+        validate_password(password)
+
+
+def test_a_new_session_key_comes_with_the_password(db, client):
+    UserFactory(admin=True, username="ada")
+    client.get("/admin/login/")
+    client.cookies["sessionid"] = "a-key-that-somebody-planted-here"
+
+    sign_in(client, "ada", PASSWORD)
+
+    assert client.session.session_key != "a-key-that-somebody-planted-here"
+    assert client.cookies["sessionid"]["httponly"]
+
+
+def test_a_changed_password_ends_other_sessions(db):
+    ada = UserFactory(admin=True)
+    other = Client()
+    other.force_login(ada)
+    ada.set_password("another long password")
+    ada.save()
+
+    assert other.get("/admin/").status_code == 302
+
+
+def test_pages_run_no_scripts_but_our_own(client):
+    response = client.get("/admin/login/")
+    policy = dict(
+        part.strip().partition(" ")[::2] for part in response["Content-Security-Policy"].split(";")
+    )
+
+    assert policy["script-src"] == "'self' 'unsafe-eval'"
+    assert policy["object-src"] == policy["frame-ancestors"] == "'none'"
+    assert policy["base-uri"] == policy["form-action"] == policy["default-src"] == "'self'"
+    assert response["X-Frame-Options"] == "DENY"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["Referrer-Policy"] == "same-origin"
+    assert response["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+def test_production_binds_cookies_to_this_host_and_to_tls():
+    """Settings are read once, at the start: hence a process of its own."""
+    shown = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from crm_project import settings as s;"
+            " print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME,"
+            " s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE, s.CSRF_COOKIE_HTTPONLY,"
+            " s.SECURE_SSL_REDIRECT, s.SECURE_HSTS_SECONDS, s.CRM_SECOND_FACTOR,"
+            " s.CRM_OUTGOING_PRIVATE_HOSTS)",
+        ],
+        env={
+            "CRM_ENV": "production",
+            "DATABASE_URL": "postgres://crm@db.invalid/crm",
+            "REDIS_URL": "redis://valkey.invalid/0",
+            "PATH": "/usr/bin",
+        },
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert shown.stdout.split(maxsplit=8) == [
+        *("__Host-session", "__Host-csrf", "True", "True", "True", "True", "31536000", "True"),
+        "[]\n",
+    ]
+
+
+def test_no_task_is_unpickled():
+    assert configured.CELERY_ACCEPT_CONTENT == ["json"]
+    assert configured.CELERY_TASK_SERIALIZER == "json"
