@@ -80,12 +80,12 @@ def secrets() -> bool:
         text=True,
         check=False,
     )
-    say(
-        f"secrets: {len(files)} files looked through, {'none' if not done.returncode else 'found:'}"
-    )
-    if done.returncode:
+    # 3: what the baseline knows has moved to another line, and the file says so now.
+    clean = done.returncode in {0, 3}
+    say(f"secrets: {len(files)} files looked through, {'none new' if clean else 'found:'}")
+    if not clean:
         say(done.stdout + done.stderr)
-    return not done.returncode
+    return clean
 
 
 def main() -> int:

@@ -52,4 +52,4 @@ def test_a_planted_secret_is_found_and_a_clean_file_is_not(tmp_path):
         file = tmp_path / "settings.py"
         file.write_text(text)
         command = [hook, "--baseline", ROOT / ".secrets.baseline", file]
-        assert subprocess.run(command, cwd=tmp_path, check=False).returncode == code
+        assert subprocess.run(command, cwd=ROOT, check=False).returncode == code
