@@ -19,7 +19,7 @@ from customers.selectors.policy import policy_snapshot
 from recommendations import scoring
 from recommendations.models import RecoRun
 from recommendations.scoring.lists import Lists
-from recommendations.scoring.settings import SCENARIOS
+from recommendations.scoring.settings import SCENARIOS, RecoSettings
 from recommendations.scoring.shop import Shop
 from recommendations.selectors.contactability import Decision, decide
 from recommendations.selectors.customers_asked import refuse
@@ -90,7 +90,8 @@ def compute(
     shop = clock.timed("read", load_shop, as_of=run.as_of, silence_window_days=silence)
     run.data_version = clock.timed("data_version", data_version, shop)
     run.code_version = code_version()
-    run.mode, run.backtest, run.words = plan.mode, plan.backtest, list(plan.words)
+    run.mode, run.backtest = plan.mode, plan.backtest
+    run.words = [*plan.words, *_without_effect(plan.settings, shop)]
     rows = _rows(shop, chosen)
     sink = Sink(run, shop, write=write)
     # Imported here: SciPy costs every process that only reads a second of its start.
@@ -102,6 +103,16 @@ def compute(
     run.result_hash = sink.digest
     run.words += _found(run)
     return sink
+
+
+def _without_effect(settings: RecoSettings, shop: Shop) -> list[str]:
+    """Name what the settings switch on although nothing is there for it to look at."""
+    if settings.scenario.winback_alive and bool(np.isnan(shop.customers.p_alive).all()):
+        return [
+            "The setting scenario.winback_alive is on, but predictions do not say of customers how "
+            "likely they are lost for good; it changes nothing."
+        ]
+    return []
 
 
 def publish(run: RecoRun, sink: Sink) -> None:

@@ -225,6 +225,16 @@ class TestPointer:
 
 
 class TestFailures:
+    def test_a_switch_that_nothing_stands_behind_is_told(self):
+        small_shop()
+        config = create_config(name="alive", values={"scenario": {"winback_alive": True}})
+
+        told, usual = preview(as_of=DAY, config=config), preview(as_of=DAY)
+
+        assert any("winback_alive" in words for words in told.words)
+        assert not any("winback_alive" in words for words in usual.words)
+        assert told.counts == usual.counts
+
     def test_data_that_break_a_rule_stop_the_run_and_the_former_one_stays(self):
         small_shop()
         current = recommend(as_of=DAY)
