@@ -1,8 +1,12 @@
 """May we write to a customer, and when did we: campaigns, consents, contacts."""
 
+from datetime import timedelta
+
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 
 from crm_project.common.history import staff_history
 from crm_project.common.models import TimeStamped
@@ -209,6 +213,13 @@ class Consent(TimeStamped):
                 name="consent_status_known",
             ),
         ]
+
+    def clean(self) -> None:
+        """Refuse a decision that is still to come: until then nobody would obey it, and every
+        real one would be taken for an older one."""
+        super().clean()
+        if self.decided_at and self.decided_at > timezone.now() + timedelta(minutes=5):
+            raise ValidationError({"decided_at": "This is in the future."})
 
     def __str__(self) -> str:
         return f"{self.channel} {self.purpose}: {self.status}"

@@ -56,6 +56,23 @@ def a_block(customer, **changes):
     }
 
 
+def test_a_withdrawal_that_is_still_to_come_is_refused_in_the_form(admin_client):
+    # Stored, it would hold back nobody today, and be newer than every withdrawal that follows.
+    customer, page = CustomerFactory(), reverse("admin:customers_consent_add")
+    typed = {
+        "customer": customer.pk, "channel": "email", "purpose": "marketing",
+        "status": "withdrawn", "source": "a call", "decided_at_1": "10:00:00",
+    }  # fmt: skip
+    today = timezone.localdate()
+
+    wrong = admin_client.post(page, typed | {"decided_at_0": today + timedelta(days=365)})
+    right = admin_client.post(page, typed | {"decided_at_0": today - timedelta(days=1)})
+
+    assert "This is in the future." in wrong.content.decode()
+    assert right.status_code == 302
+    assert [found.status for found in customer.consents.all()] == ["withdrawn"]
+
+
 class TestPolicy:
     def test_the_rules_are_changed_on_one_page_and_the_change_is_kept(self, admin_client):
         page = admin_client.get(POLICY)
