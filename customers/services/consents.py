@@ -17,18 +17,19 @@ Outcome = Literal["new", "changed", "unchanged"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 # Of several about the same, the newest is written; of the same moment, the one told last. An older
-# one than the stored changes nothing. In one order, so that two writers wait in one way.
+# one than the stored changes nothing. In one order, so that two writers wait in one way. Where the
+# sender's clock is ahead, it was decided now: a withdrawal is obeyed at once.
 RECORD = """
     INSERT INTO customers_consent AS stored
         (customer_id, channel, purpose, status, source, decided_at, updated_at)
     SELECT DISTINCT ON (customer_id, channel, purpose)
-        customer_id, channel, purpose, status, source, decided_at, now()
+        customer_id, channel, purpose, status, source, least(given.decided_at, now()), now()
     FROM unnest(
         %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[]
     ) WITH ORDINALITY AS given (
         customer_id, channel, purpose, status, source, decided_at, place
     )
-    ORDER BY customer_id, channel, purpose, decided_at DESC, place DESC
+    ORDER BY customer_id, channel, purpose, given.decided_at DESC, place DESC
     ON CONFLICT (customer_id, channel, purpose) DO UPDATE
         SET status = excluded.status, source = excluded.source,
             decided_at = excluded.decided_at, updated_at = excluded.updated_at

@@ -28,13 +28,13 @@ _STATE = f"""
                 is distinct from (t.status::text, t.source::text, t.decided_at) as differs
     from (
         select distinct on (owner, channel, purpose)
-            owner, channel, purpose, status, source, decided_at
+            owner, channel, purpose, status, source, least(r.decided_at, now()) as decided_at
         from (
             select r.*, {_OWNER} as owner, coalesce(r.what_for, 'marketing') as purpose
             from import_row as r
             where not exists (select from import_refused as x where x.line = r.line)
         ) as r
-        order by owner, channel, purpose, decided_at desc, line desc
+        order by owner, channel, purpose, r.decided_at desc, line desc
     ) as g
     left join customers_consent as t
         on t.customer_id = g.owner and t.channel = g.channel and t.purpose = g.purpose

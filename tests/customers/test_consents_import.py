@@ -1,12 +1,16 @@
 """Consents from files: the newest decision stands, whatever the order of the lines."""
 
 import json
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
-from customers.models import Consent
+from customers.models import Consent, ContactPolicy
+from customers.services.consents import Given, record_consents
+from recommendations.selectors.contactability import decide_one
 from tests.customers.test_import_tables import counts, take
 from tests.factories import ConsentFactory, CustomerAliasFactory, CustomerFactory
 
@@ -87,3 +91,22 @@ def test_the_command_previews_and_imports(customer, tmp_path):
     assert not Consent.objects.exists()
     call_command("import_consents", str(file), stdout=StringIO())
     assert Consent.objects.count() == 1
+
+
+@pytest.mark.parametrize("way", ["file", "service"])
+def test_a_withdrawal_of_a_sender_whose_clock_is_ahead_is_obeyed_at_once(customer, way):
+    ContactPolicy.objects.update(holdout_share=0)
+    ahead = timezone.now() + timedelta(hours=5)
+    granted, withdrawn = ahead - timedelta(hours=1), ahead
+    if way == "file":
+        rows = ((withdrawn, "withdrawn"), (granted, "granted"))
+        take("consents", HEADER, *(f"C1,email,{status},{moment.isoformat()},,form"
+                                   for moment, status in rows))  # fmt: skip
+    else:
+        record_consents(consents=[
+            Given("C1", "email", "withdrawn", "form", withdrawn),
+            Given("C1", "email", "granted", "form", granted),
+        ])  # fmt: skip
+
+    assert stored() == {("C1", "email", "marketing", "withdrawn")}
+    assert decide_one(customer_id=customer.pk, channel="email").code == "NO_CONSENT"
