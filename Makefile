@@ -86,7 +86,7 @@ clean: ## Remove .venv and the tools' caches; the data in .crm stays
 
 # In a place of its own: its hundred packages would hold ours to old versions.
 .venv/policies/policies.stamp: requirements/policies.txt .venv/bin/python
-	@VENV=.venv/policies sh requirements/install.sh policies
+	@sh requirements/install.sh policies .venv/policies
 
 # Also where the Python behind the symbolic link has gone.
 .venv/bin/python:

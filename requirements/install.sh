@@ -1,6 +1,6 @@
 #!/bin/sh
-# Make .venv where it is missing, then install one compiled list into it: install.sh [demo|dev]
-# VENV=FOLDER chooses another place than .venv.
+# Make .venv where it is missing, then install one compiled list into it: install.sh [LIST [FOLDER]]
+# LIST is demo, dev or policies; FOLDER another place than .venv.
 #
 # Needs nothing but a Python >= 3.11 with its venv module. PYTHON=... chooses another one.
 # Every package is checked against its hash. Settings of pip (pip.conf, PIP_INDEX_URL, a
@@ -8,7 +8,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-venv=${VENV:-.venv}
+venv=${2:-.venv}
 
 say() { printf '%s\n' "$*" >&2; }
 
