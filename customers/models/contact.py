@@ -1,6 +1,6 @@
 """May we write to a customer, and when did we: campaigns, consents, contacts."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -218,7 +218,9 @@ class Consent(TimeStamped):
         """Refuse a decision that is still to come: until then nobody would obey it, and every
         real one would be taken for an older one."""
         super().clean()
-        if self.decided_at and self.decided_at > timezone.now() + timedelta(minutes=5):
+        # None where the form could not read it.
+        given: datetime | None = self.decided_at
+        if given is not None and given > timezone.now() + timedelta(minutes=5):
             raise ValidationError({"decided_at": "This is in the future."})
 
     def __str__(self) -> str:
