@@ -1,8 +1,10 @@
 """Rules about the house that no linter holds."""
 
 import os
+import re
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,18 @@ def test_no_file_has_grown_past_what_can_be_read():
         and (lines := len(path.read_text(encoding="utf-8").splitlines())) > 400
     }
     assert long == {}
+
+
+def test_no_two_kinds_of_work_take_the_same_advisory_lock():
+    """Each module calls its number one that nothing else uses; nobody else would notice."""
+    number = re.compile(r"^(?:[A-Z]+_|_)?(?:LOCK|TURN)(?:: \w+)? = ([0-9_]+)$", re.MULTILINE)
+    taken = defaultdict(list)
+    for folder in SOURCES:
+        for path in (ROOT / folder).rglob("*.py"):
+            for found in number.findall(path.read_text(encoding="utf-8")):
+                taken[int(found)].append(path.relative_to(ROOT).as_posix())
+    assert len(taken) > 15
+    assert {key: paths for key, paths in taken.items() if len(paths) > 1} == {}
 
 
 @pytest.mark.django_db

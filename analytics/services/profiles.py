@@ -28,7 +28,7 @@ RULES = "profile-1"
 CHUNK = 5_000
 """Customers computed in one statement: their lines fit into memory."""
 
-_LOCK = 7_264_004
+_LOCK = 7_264_006
 """The advisory lock of refreshes; any number that nothing else uses."""
 
 

@@ -21,7 +21,7 @@ from crm_project.common.jobs import Progress
 from crm_project.common.models import BackupRun, DrillRun
 from crm_project.common.services.operations import recorded
 
-LOCK = 7_350_060
+LOCK = 7_264_201
 """The advisory lock of making and removing backups; any number that nothing else uses."""
 
 logger = structlog.get_logger(__name__)

@@ -21,7 +21,7 @@ from crm_project.common.models import BackupRun, DrillRun
 from crm_project.common.services.backups import note_what_is_there
 from crm_project.common.services.operations import recorded
 
-DRILL_LOCK = 7_350_061
+DRILL_LOCK = 7_264_202
 """The advisory lock of drills; any number that nothing else uses."""
 
 MOST = 50
