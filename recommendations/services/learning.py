@@ -10,14 +10,13 @@ from django.db import transaction
 from analytics.services.rfm_steps import end_of
 from crm_project.common.exceptions import ConflictError
 from crm_project.common.models import User
-from customers.models import Campaign
 from recommendations.models import RecoConfig
-from recommendations.scoring.assignment import sample_ratio
 from recommendations.scoring.learning import Cell, Learning, acceptance, learn
 from recommendations.selectors.outcomes import Figures, Key, figures, taken
 from recommendations.selectors.run_plan import settings_of
 from recommendations.services.configs import active_config, create_config
 from recommendations.services.outcomes import checked_day
+from recommendations.services.trusted import trusted
 
 OFFERED_NEEDED = 20
 """A product offered less often says nothing that the prior does not."""
@@ -45,7 +44,7 @@ def propose(*, as_of: date | None = None, user: User | None = None) -> Proposal:
     day = checked_day(as_of)
     active = active_config()
     base = settings_of(_chosen_by_people(active)).multipliers
-    found, left_out = _trusted(figures(until=end_of(day)))
+    found, left_out = trusted(figures(until=end_of(day)))
     learning = learn(_cells(found), base=base)
     values = _values(learning, day)
     words = [*_words(learning), *left_out]
@@ -83,28 +82,6 @@ def _chosen_by_people(config: RecoConfig) -> RecoConfig:
     while LEARNED in config.evidence and config.parent is not None:
         config = config.parent
     return config
-
-
-def _trusted(found: Figures) -> tuple[Figures, list[str]]:
-    """Leave out campaigns whose arms have other sizes than were drawn."""
-    wrong = {pk for pk in {group.key.campaign for group in found.groups} if _unlike(found, pk)}
-    if not wrong:
-        return found, []
-    names = Campaign.objects.filter(pk__in=wrong).order_by("code").values_list("code", flat=True)
-    kept = tuple(group for group in found.groups if group.key.campaign not in wrong)
-    bought = {key: one for key, one in found.bought.items() if key.campaign not in wrong}
-    return Figures(kept, bought), [
-        f"Left out, because their arms do not have the sizes that were drawn: {', '.join(names)}."
-    ]
-
-
-def _unlike(found: Figures, campaign: int) -> bool:
-    strata = found.strata(lambda key: key.campaign == campaign)
-    ratio = sample_ratio(
-        controls=sum(one.control.customers for one in strata),
-        strata=[(one.treated.customers + one.control.customers, one.share) for one in strata],
-    )
-    return not ratio.ok
 
 
 def _cells(found: Figures) -> list[Cell]:

@@ -30,6 +30,7 @@ from recommendations.selectors.outcomes import (
     run_figures,
 )
 from recommendations.services.outcomes import checked_day
+from recommendations.services.trusted import trusted
 
 _LOCK = 7_264_045
 
@@ -86,7 +87,11 @@ def compute(*, campaign: Campaign | None, as_of: date) -> dict[str, Any]:
     """Return the results of a report, without keeping anything."""
     until = end_of(as_of)
     found = figures(until=until, campaign=campaign)
-    overall = _group("overall", "All customers", found, everybody, cost=_cost(found, None))
+    believed, left_out = trusted(found)
+    if not believed.groups:
+        # Nothing else is left: the reason says what is wrong with it.
+        believed, left_out = found, []
+    overall = _group("overall", "All customers", believed, everybody, cost=_cost(believed, None))
     runs = run_figures(found, until=until)
     return {
         "as_of": as_of.isoformat(),
@@ -97,15 +102,15 @@ def compute(*, campaign: Campaign | None, as_of: date) -> dict[str, Any]:
         "counts": _counts(found),
         "overall": overall,
         "campaigns": _campaigns(found),
-        "scenarios": _by(found, "scenario"),
-        "segments": _by(found, "segment"),
+        "scenarios": _by(believed, "scenario"),
+        "segments": _by(believed, "segment"),
         "levels": [
             {"level": level, "name": LEVEL_WORDS[level], "orders": orders, "amount": amount}
             for level, orders, amount in levels(until=until, campaign=campaign)
         ],
         "runs": [asdict(run) for run in runs],
         "alarms": [asdict(alarm) for alarm in alarms([run for run in runs if run.treated])],
-        "words": [*headline(overall), *_leak(found)],
+        "words": [*headline(overall), *left_out, *_leak(found)],
     }
 
 

@@ -162,6 +162,23 @@ def test_a_campaign_that_held_nobody_back_adds_neither_money_nor_cost_to_the_oth
     assert "Nobody was held back" in own["reason"]
 
 
+def test_a_campaign_whose_arms_have_wrong_sizes_does_not_hide_among_others():
+    # One has too many controls, one too few: in the sum of both nothing is wrong.
+    campaign_of((600, 120), (400, 160), code="many", share=0.3)
+    campaign_of((800, 320), (200, 20), code="few", share=0.3)
+    campaign_of((600, 120), (600, 120), code="fair")
+    measure_outcomes(as_of=LATER)
+
+    found = compute(campaign=None, as_of=LATER)
+
+    assert found["overall"]["customers"] == 1_200
+    assert found["overall"]["conversion"]["value"] == 0
+    assert "sizes that were drawn: few, many." in " ".join(found["words"])
+    reasons = {row["key"]: row["reason"] for row in found["campaigns"]}
+    assert not reasons["fair"]
+    assert all("sizes" in reasons[code] for code in ("many", "few"))
+
+
 def test_outcomes_propose_settings_that_only_a_person_activates():
     campaign_of((600, 240), (600, 120), scenario="REBUY")
     campaign_of((600, 120), (600, 120), scenario="REBUY", segment="Lost")
