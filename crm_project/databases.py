@@ -1,4 +1,4 @@
-"""The one database: the URL, the parts of one, or the embedded server's socket."""
+"""The one database: the URL, the parts of one, or the embedded server's socket; and its replica."""
 
 from typing import Any
 
@@ -14,9 +14,22 @@ def is_named(env: environ.Env) -> bool:
     return bool(env.str("DATABASE_URL", default="") or env.str("POSTGRES_HOST", default=""))
 
 
-def database(env: environ.Env) -> dict[str, Any]:
-    """Return what ``DATABASES`` says of it."""
-    config = _server(env)
+def databases(env: environ.Env) -> dict[str, dict[str, Any]]:
+    """Return ``DATABASES``: the primary, and a replica where one is named."""
+    found = {"default": _connected(_server(env), env)}
+    standby = _standby(env)
+    if standby is not None:
+        replica = found["replica"] = _connected(standby, env)
+        # It is only asked for what may be left out: whoever waits goes to the primary soon.
+        replica["OPTIONS"]["options"] += (
+            " -c default_transaction_read_only=on -c statement_timeout=30s"
+        )
+        replica["OPTIONS"].setdefault("connect_timeout", 3)
+    return found
+
+
+def _connected(config: dict[str, Any], env: environ.Env) -> dict[str, Any]:
+    """Add how we connect: schema, pool or lasting connections."""
     options = config.setdefault("OPTIONS", {})
     # PostgreSQL looks into a schema of the user's name first. For a user "crm" that would be the
     # schema of the SQL contract: our own tables would be made in there.
@@ -29,6 +42,14 @@ def database(env: environ.Env) -> dict[str, Any]:
         config["CONN_MAX_AGE"] = 60
         config["CONN_HEALTH_CHECKS"] = True
     return config
+
+
+def _standby(env: environ.Env) -> dict[str, Any] | None:
+    """Return the replica's address: a URL, or another host with the same name and login."""
+    if env.str("DATABASE_REPLICA_URL", default=""):
+        return dict(env.db_url("DATABASE_REPLICA_URL"))
+    host = env.str("POSTGRES_REPLICA_HOST", default="")
+    return {**_server(env), "HOST": host} if host and is_named(env) else None
 
 
 def _server(env: environ.Env) -> dict[str, Any]:

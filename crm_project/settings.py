@@ -107,6 +107,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "crm_project.common.middleware.RequestIdMiddleware",
+    "crm_project.common.replicas.middleware.ReplicaMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -146,7 +147,9 @@ TEMPLATES: list[dict[str, Any]] = [
 EMBEDDED_POSTGRES = not databases.is_named(env)
 EMBEDDED_VALKEY = env.str("REDIS_URL", default="") == ""
 
-DATABASES = {"default": databases.database(env)}
+DATABASES = databases.databases(env)
+DATABASE_ROUTERS = ["crm_project.common.replicas.router.ReplicaRouter"]
+CRM_REPLICA_MAX_LAG_SECONDS = env.float("CRM_REPLICA_MAX_LAG_SECONDS", default=5.0)
 REDIS_URL = embedded.redis_url() if EMBEDDED_VALKEY else env.str("REDIS_URL")
 
 # What `manage.py apply_roles` gives the database's logins; nothing else reads them. A role without

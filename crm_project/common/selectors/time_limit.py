@@ -9,6 +9,7 @@ from django.db import OperationalError, connection, transaction
 from psycopg.errors import QueryCanceled
 
 from crm_project.common.exceptions import CrmError
+from crm_project.common.replicas.router import reads_from_primary
 
 
 class TooSlowError(CrmError):
@@ -25,7 +26,8 @@ def time_limit(limit: timedelta) -> Iterator[None]:
     seconds = limit.total_seconds()
     started = perf_counter()
     try:
-        with transaction.atomic():
+        # The limit is set on the primary's connection, so the questions must go there.
+        with reads_from_primary(), transaction.atomic():
             before = _set(f"{max(1, round(seconds * 1000))}ms")
             started = perf_counter()
             yield
