@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -108,7 +109,7 @@ def _run_context(request: HttpRequest, run: RecoRun, code: str) -> dict[str, Any
         "audited_at": parse_datetime(run.checks.get("audited_at") or ""),
         "quality": sorted(quality, key=lambda row: (not row.get("stops"), str(row.get("code")))),
         "decisions": list(decisions(run=run)[:DECISIONS_SHOWN]),
-        "form": AgainForm(initial={"policy": run.gate.get("policy", "standard")}),
+        "form": AgainForm(initial={"policy": run.gate.get("policy") or settings.CRM_GATE_POLICY}),
         "code": code,
     }
     if code and kept:

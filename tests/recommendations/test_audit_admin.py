@@ -173,6 +173,19 @@ def test_four_eyes_and_a_closed_gate_are_said_in_words_and_change_nothing(
     assert states(run) == ["pending"] * 4
 
 
+def test_the_first_audit_from_the_page_takes_the_policy_of_the_settings(
+    admin_client, run, settings
+):
+    settings.CRM_GATE_POLICY = "strict"
+    RecoRun.objects.update(gate={})
+
+    page_of_it = admin_client.get(AUDIT)
+
+    assert page_of_it.context["form"]["policy"].initial == "strict"
+    RecoRun.objects.update(gate=run.gate)
+    assert admin_client.get(AUDIT).context["form"]["policy"].initial == "permissive"
+
+
 def test_the_audit_page_shows_gate_findings_whom_they_are_about_and_decisions(
     admin_client, admin_user, run, django_assert_max_num_queries
 ):
