@@ -73,6 +73,7 @@ _OPERATOR = (
     _of("common", "view", "job refreshstate backuprun drillrun")
     | _of("common", "add", "backuprun drillrun")
     | _of("common", "change", "job")
+    | _of("common", "view", "database")
     | _of("django_celery_beat", "view", "periodictask intervalschedule crontabschedule")
     | _of("django_celery_beat", "change", "periodictask intervalschedule crontabschedule")
     | _of("django_celery_beat", "add", "intervalschedule crontabschedule")

@@ -250,6 +250,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _page("Freshness", "update", "common_freshness", "common.view_refreshstate"),
                 _list("Backups", "backup", "common.backuprun"),
                 _list("Restore drills", "settings_backup_restore", "common.drillrun"),
+                _page("Database", "database", "common_database", "common.view_database"),
                 _list("Schedules", "schedule", "django_celery_beat.periodictask"),
             ],
         ),

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 
 from crm_project.common import formats
 from crm_project.common.admin.bases import CrmAdmin, ReadOnlyAdminMixin
+from crm_project.common.admin.database import database_view
 from crm_project.common.admin.theme import display
 from crm_project.common.models import RefreshState
 from crm_project.common.selectors.freshness import Fresh, report
@@ -43,7 +44,10 @@ class RefreshStateAdmin(ReadOnlyAdminMixin, CrmAdmin[RefreshState]):
         page: URLPattern = path(
             "freshness/", self.admin_site.admin_view(self.freshness_view), name="common_freshness"
         )
-        return [page, *super().get_urls()]
+        database: URLPattern = path(
+            "database/", self.admin_site.admin_view(database_view), name="common_database"
+        )
+        return [page, database, *super().get_urls()]
 
     def freshness_view(self, request: HttpRequest) -> HttpResponse:
         """Show every number with its day, its age, its last failure and its next run."""

@@ -21,6 +21,7 @@ class RefreshState(models.Model):
 
     class Meta:
         ordering = ["-started_at"]
+        permissions = [("view_database", "Can see how the database is doing")]
         indexes = [
             # Serves "how fresh is this?": the newest run of a step.
             models.Index(fields=["name", "-started_at"], name="refresh_newest"),
