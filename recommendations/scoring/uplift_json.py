@@ -5,6 +5,9 @@ from typing import Any
 from recommendations.scoring.intervals import Interval
 from recommendations.scoring.uplift import ITEMS, MARGIN, ORDERS, REVENUE, Arm, Measured
 
+ROUNDING = 0.0005
+"""Shares that differ by less read the same."""
+
 MUCH_ABOVE = 0.05
 """So much of the revenue above the cap, and intervals of revenue are too short: measured by
 ``benchmarks/bench_uplift.py`` on log-normal amounts (sigma 1: 0.03, 1.5: 0.10)."""
@@ -76,9 +79,15 @@ def _interval(found: Interval | None, digits: int) -> dict[str, float] | None:
 
 
 def _relative(measured: Measured) -> float | None:
-    """The difference in parts of the controls' share of buyers."""
-    base = measured.control.buyers / measured.control.customers if measured.control.buyers else 0
-    return round(measured.conversion.value / base, 4) if measured.conversion and base else None
+    """The difference in parts of the share that would have bought without the contact.
+
+    That is the controls' share, each campaign counted by its treated customers as in the
+    difference: added up, controls of campaigns with unlike shares are other people.
+    """
+    if measured.conversion is None:
+        return None
+    base = measured.treated.buyers / measured.treated.customers - measured.conversion.value
+    return round(measured.conversion.value / base, 4) if base > 0 else None
 
 
 def headline(group: dict[str, Any]) -> list[str]:
@@ -114,9 +123,12 @@ def _conversion_words(group: dict[str, Any]) -> str:
     treated, control = group["treated"]["conversion"], group["control"]["conversion"]
     ends = group["conversion"]
     sure = "" if ends["low"] > 0 or ends["high"] < 0 else " This can be chance."
+    # With several campaigns the two shares are of other people than the difference: say so.
+    apart = abs(treated - control - ends["value"]) > ROUNDING
+    between = "; within each campaign, on the average," if apart else ":"
     return (
-        f"{_share(treated)} of those written to bought, {_share(control)} of those held back: "
-        f"{_points(ends['value'])} (95 % interval {_points(ends['low'])} to "
+        f"{_share(treated)} of those written to bought, {_share(control)} of those held "
+        f"back{between} {_points(ends['value'])} (95 % interval {_points(ends['low'])} to "
         f"{_points(ends['high'])}).{sure}"
     )
 

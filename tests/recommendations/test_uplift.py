@@ -157,6 +157,20 @@ def test_campaigns_with_unlike_shares_do_not_make_an_effect_out_of_nothing():
     assert stratified_newcombe([]) is None
 
 
+def test_a_lift_over_campaigns_with_unlike_shares_is_told_of_the_same_people():
+    # 5 of 50 points and 2 of 10: about a ninth more. The controls added up are mostly weak ones.
+    strong = Stratum(0.1, arm(9_000, 4_950), arm(1_000, 500))
+    weak = Stratum(0.5, arm(5_000, 600), arm(5_000, 500))
+
+    both = group_json(measure([strong, weak], smallest_lift=0.2))
+    alone = group_json(measure([weak], smallest_lift=0.2))
+
+    assert both["relative"] == pytest.approx(0.0393 / 0.3571, abs=0.001)
+    assert alone["relative"] == pytest.approx(0.2)
+    assert "16.7 % of those held back; within each campaign" in headline(both)[0]
+    assert "10.0 % of those held back: +2.0 points" in headline(alone)[0]
+
+
 def test_customers_of_campaigns_that_held_nobody_back_get_no_part_of_the_lift():
     tested = Stratum(0.5, arm(5_000, 1_500, 20.0), arm(5_000, 1_000, 20.0))
     untested = Stratum(0.0, arm(100_000, 1_000, 20.0), arm(0, 0))
