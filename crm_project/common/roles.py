@@ -12,6 +12,8 @@ OWNER = "admin_user"
 APPLICATION = "app_user"
 LEARNING = "ml_user"
 ASKING = "ask_user"
+# What the application logs in with once its credential was changed: they take turns.
+LOGINS = ("app_user_a", "app_user_b")
 
 # Ours; everything in them belongs to the owner.
 SCHEMAS = ("public", "crm", "crm_private", "app_schema")

@@ -157,6 +157,7 @@ class _Work:
             return
         expected = {(role, "pg_read_all_stats") for role in (OWNER, APPLICATION)}
         expected |= {(OWNER, role.name) for role in roles.ROLES[1:]}
+        expected |= {(OWNER, login) for login in roles.LOGINS}
         for member, of in self._server.memberships:
             if (member, of) not in expected:
                 self._do("revoke {of} from {m}", of=sql.Identifier(of), m=sql.Identifier(member))
