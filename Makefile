@@ -72,7 +72,7 @@ policies: .venv/policies/policies.stamp .venv/dev.stamp ## Ask checkov about k8s
 	$(PY) -m pytest tests/kubernetes/test_policies.py -n 0
 
 requirements: .venv/dev.stamp ## Compile requirements/*.in to pinned, hashed *.txt (ARGS=--upgrade for newer ones)
-	for list in base prod demo dev uv policies barman; do $(PY) -m uv pip compile --quiet --universal \
+	for list in base prod demo dev uv policies barman patroni; do $(PY) -m uv pip compile --quiet --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--custom-compile-command "make requirements" --no-emit-package psycopg2 $(ARGS) \
 		requirements/$$list.in -o requirements/$$list.txt || exit 1; done

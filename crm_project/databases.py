@@ -60,7 +60,8 @@ def _server(env: environ.Env) -> dict[str, Any]:
     return {
         "ENGINE": ENGINE,
         "HOST": env.str("POSTGRES_HOST"),
-        "PORT": env.int("POSTGRES_PORT", default=5432),
+        # As text: of several hosts, each may have a port, as PostgreSQL's library reads them.
+        "PORT": env.str("POSTGRES_PORT", default="5432"),
         "NAME": env.str("POSTGRES_DB", default="crmdb"),
         "USER": env.str("POSTGRES_USER", default="crmuser"),
         "PASSWORD": env.str("POSTGRES_PASSWORD", default=""),

@@ -1,60 +1,16 @@
 """barman-cloud, put where PostgreSQL's user can run it, and the archive that it fills."""
 
-import hashlib
 import os
 import shutil
 import subprocess
-import sys
-import tempfile
-from pathlib import Path
 
 from crm_project.embedded.account import server_account
-from crm_project.embedded.layout import PROJECT_ROOT
+from tests.proofs.apart import Apart, python
 
-LIST = PROJECT_ROOT / "requirements" / "barman.txt"
 NAME = "crm"
 """What the archive calls the server."""
 
-
-def python(account):
-    """Return a Python that the account may run: ours need not be one."""
-    candidates = [Path(sys.executable).resolve(), *map(Path, ("/usr/bin/python3",))]
-    for program in candidates:
-        if program.exists() and (account is None or account.may_enter(program.resolve().parent)):
-            return program
-    return None
-
-
-def place():
-    """Return where it lies, by what is in it and who put it there."""
-    digest = hashlib.sha256(LIST.read_bytes() + str(python(server_account())).encode())
-    shared = Path("/var/tmp")  # noqa: S108 - only a folder there that is ours is used
-    return shared / f"crm-barman-{os.geteuid()}-{digest.hexdigest()[:12]}"
-
-
-def why_not():
-    """Return in words why there is no barman-cloud here; empty: there is."""
-    if python(server_account()) is None:
-        return "PostgreSQL's user can run no Python"
-    if not (place() / "bin" / "barman-cloud-backup").exists():
-        return "make test-slow installs barman-cloud"
-    return "" if place().stat().st_uid == os.geteuid() else f"{place()} is somebody else's"
-
-
-def install():
-    """Put it there, every package checked against its hash."""
-    target = place()
-    if target.exists():
-        return
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix="crm-barman-") as scratch:
-        made = Path(scratch, "made")
-        command = [
-            *(sys.executable, "-m", "pip", "--disable-pip-version-check"),
-            *("--python", python(server_account()), "install", "--quiet", "--no-deps"),
-            *("--require-hashes", "--target", made, "-r", LIST),
-        ]
-        subprocess.run([str(part) for part in command], check=True, umask=0o022)
-        made.rename(target)
+BARMAN = Apart("barman", "bin/barman-cloud-backup")
 
 
 class Archive:
@@ -69,7 +25,7 @@ class Archive:
             "LC_ALL": "C",
             "TZ": "UTC",
             "HOME": "/nonexistent",
-            "PYTHONPATH": str(place()),
+            "PYTHONPATH": str(BARMAN.place),
             "AWS_ACCESS_KEY_ID": service.key,
             "AWS_SECRET_ACCESS_KEY": service.secret,
             "AWS_DEFAULT_REGION": "us-east-1",
@@ -79,7 +35,7 @@ class Archive:
 
     def command(self, program, *arguments):
         """Return a call of one of barman-cloud's programs on this archive."""
-        start = [python(self.account), place() / "bin" / f"barman-cloud-{program}"]
+        start = [python(self.account), BARMAN.place / "bin" / f"barman-cloud-{program}"]
         options = ["--endpoint-url", self.service.options.endpoint]
         where = [self.url, NAME]
         # Options come before the address, and what it is about after it.
@@ -136,4 +92,4 @@ def remove(folder):
 
 
 if __name__ == "__main__":
-    install()
+    BARMAN.install()

@@ -155,9 +155,9 @@ class Crm:
             program.kill()
 
 
-def request(port, method, path, *, body=None, headers=None):
+def request(port, method, path, *, body=None, headers=None, wait=30):
     """Send one request on a connection of its own; return (status, body)."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=wait)
     with contextlib.closing(connection):
         connection.request(method, path, body, headers or {})
         response = connection.getresponse()

@@ -21,7 +21,7 @@ from tests.waiting import wait_until
 pytestmark = [
     pytest.mark.slow_proof,
     pytest.mark.timeout(1200),
-    pytest.mark.skipif(bool(barman.why_not()), reason=barman.why_not()),
+    pytest.mark.skipif(bool(barman.BARMAN.why_not()), reason=barman.BARMAN.why_not()),
 ]
 
 VECTORS = """
