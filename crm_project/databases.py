@@ -17,6 +17,7 @@ def is_named(env: environ.Env) -> bool:
 def databases(env: environ.Env) -> dict[str, dict[str, Any]]:
     """Return ``DATABASES``: the primary, and a replica where one is named."""
     found = {"default": _connected(_server(env), env)}
+    _of_several(found["default"], "read-write")
     standby = _standby(env)
     if standby is not None:
         replica = found["replica"] = _connected(standby, env)
@@ -25,7 +26,17 @@ def databases(env: environ.Env) -> dict[str, dict[str, Any]]:
             " -c default_transaction_read_only=on -c statement_timeout=30s"
         )
         replica["OPTIONS"].setdefault("connect_timeout", 3)
+        _of_several(replica, "prefer-standby")
     return found
+
+
+def _of_several(config: dict[str, Any], which: str) -> None:
+    """Say which of several hosts is meant: after a failover, another one is the primary."""
+    if "," in config.get("HOST", ""):
+        options = config["OPTIONS"]
+        options.setdefault("target_session_attrs", which)
+        # One that is gone is not waited for long; there are others.
+        options.setdefault("connect_timeout", 3)
 
 
 def _connected(config: dict[str, Any], env: environ.Env) -> dict[str, Any]:

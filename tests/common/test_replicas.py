@@ -67,6 +67,11 @@ def test_a_replica_is_named_by_a_url_or_by_another_host_and_never_written():
     url = "postgres://reader:p@standby:5433/crmdb"
     found = databases.databases(env_of(**primary, DATABASE_REPLICA_URL=url))
     assert (found["replica"]["HOST"], found["replica"]["USER"]) == ("standby", "reader")
+    several = {**primary, "POSTGRES_HOST": "a,b,c", "POSTGRES_PORT": "1,2,3"}
+    found = databases.databases(env_of(**several, POSTGRES_REPLICA_HOST="a,b,c"))
+    assert [found[name]["PORT"] for name in ("default", "replica")] == ["1,2,3"] * 2
+    wanted = [found[name]["OPTIONS"]["target_session_attrs"] for name in ("default", "replica")]
+    assert wanted == ["read-write", "prefer-standby"]
     # Without a server of one's own there is nothing to follow.
     assert set(databases.databases(env_of(POSTGRES_REPLICA_HOST="x"))) == {"default"}
 

@@ -109,8 +109,6 @@ class Experiment:
             POSTGRES_PORT=ports,
             POSTGRES_USER="crm",
             POSTGRES_DB=self.cluster.database,
-            PGTARGETSESSIONATTRS="read-write",
-            PGCONNECT_TIMEOUT="3",
             CRM_WEB_THREADS="8",
         )
         self.crm.start_web()
