@@ -77,3 +77,17 @@ def _server(env: environ.Env) -> dict[str, Any]:
         "USER": env.str("POSTGRES_USER", default="crmuser"),
         "PASSWORD": env.str("POSTGRES_PASSWORD", default=""),
     }
+
+
+def role_passwords(env: environ.Env) -> dict[str, str]:
+    """Return what `manage.py apply_roles` gives the database's logins; nothing else reads it.
+
+    A role that is not in it keeps the password that it has.
+    """
+    given = {
+        "admin_user": env.str("CRM_ADMIN_PASSWORD", default=""),
+        "app_user": env.str("CRM_APP_PASSWORD", default=""),
+        "ml_user": env.str("CRM_ML_PASSWORD", default=""),
+        "ask_user": env.str("CRM_ASK_PASSWORD", default=""),
+    }
+    return {role: password for role, password in given.items() if password}

@@ -152,18 +152,7 @@ DATABASE_ROUTERS = ["crm_project.common.replicas.router.ReplicaRouter"]
 CRM_REPLICA_MAX_LAG_SECONDS = env.float("CRM_REPLICA_MAX_LAG_SECONDS", default=5.0)
 REDIS_URL = embedded.redis_url() if EMBEDDED_VALKEY else env.str("REDIS_URL")
 
-# What `manage.py apply_roles` gives the database's logins; nothing else reads them. A role without
-# one keeps the password that it has.
-CRM_ROLE_PASSWORDS = {
-    role: password
-    for role, password in {
-        "admin_user": env.str("CRM_ADMIN_PASSWORD", default=""),
-        "app_user": env.str("CRM_APP_PASSWORD", default=""),
-        "ml_user": env.str("CRM_ML_PASSWORD", default=""),
-        "ask_user": env.str("CRM_ASK_PASSWORD", default=""),
-    }.items()
-    if password
-}
+CRM_ROLE_PASSWORDS = databases.role_passwords(env)
 
 CACHES = {
     "default": {

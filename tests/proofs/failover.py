@@ -126,7 +126,7 @@ class Experiment:
             self._look_on(3)
             heal(old)
         else:
-            old.agent.kill()
+            old.kill()
             old.start()
         self.writers.go_on()
         wait_until(lambda: self.cluster.standbys() == 2, seconds=90, every=0.5)

@@ -15,7 +15,7 @@ from crm_project.embedded.account import server_account
 from crm_project.embedded.binaries import postgres_programs
 from tests.proofs.apart import Apart, python
 from tests.proofs.lines import Line
-from tests.proofs.programs import Program, free_port, send
+from tests.proofs.programs import Program, children, free_port, lives, send
 from tests.waiting import wait_until
 
 PATRONI = Apart("patroni", "bin/patroni")
@@ -110,13 +110,27 @@ class Node:
 
     def kill_server(self):
         """``kill -9`` PostgreSQL's main process; the agent lives."""
-        pid = int((self.data / "postmaster.pid").read_text().splitlines()[0])
-        send(pid, signal.SIGKILL)
+        send(self._server()[0], signal.SIGKILL)
 
     def kill(self):
         """Kill everything at once, as when the machine goes."""
-        self.agent.pause()
-        self.agent.kill()
+        # The agent's server is no child of its agent.
+        every = [*self.agent.family(), *self._server()]
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in every:
+                send(pid, number)
+        self.agent.process.wait(timeout=30)
+        wait_until(lambda: not any(lives(pid) for pid in every), seconds=30, every=0.01)
+
+    def _server(self):
+        """Return PostgreSQL's processes, the main one first; none where it does not run."""
+        try:
+            main = int((self.data / "postmaster.pid").read_text().splitlines()[0])
+        except (OSError, ValueError, IndexError):
+            return []
+        # Perhaps the file is an old one, and the number is somebody else's by now.
+        ours = lives(main) and Path(f"/proc/{main}/cwd").resolve() == self.data.resolve()
+        return [main, *children(main)] if ours else []
 
     def freeze_agent(self):
         send(self.agent.pid, signal.SIGSTOP)
@@ -202,7 +216,7 @@ class Cluster:
     def destroy(self):
         for node in self.nodes:
             if node.agent is not None:
-                node.agent.kill()
+                node.kill()
             node.line.close()
             node.etcd.close()
         self.etcd.kill()
