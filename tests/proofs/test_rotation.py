@@ -9,6 +9,7 @@ import uuid
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from crm_project.embedded.layout import PROJECT_ROOT
 from tests.proofs.figures import note
@@ -149,8 +150,8 @@ def test_changing_the_password_in_place_does_fail(database, processes):
 def test_the_new_login_may_what_the_role_may_and_no_more(database):
     name, password = database.rotate()
     with database.log_in(name, password) as session:
-        shown = session.execute("select current_setting('statement_timeout')").fetchone()
-        assert shown == ("1h",)
+        shown = "select current_user, session_user, current_setting('statement_timeout')"
+        assert session.execute(shown).fetchone() == ("app_user", name, "1h")
         session.execute("select count(*) from customers_customer")
         session.execute(
             "select crm_private.ensure_signal_partitions('analytics_signal', array[now()])"
@@ -159,6 +160,17 @@ def test_the_new_login_may_what_the_role_may_and_no_more(database):
                           "drop table customers_customer", "create role mine"):  # fmt: skip
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 session.execute(forbidden)
+
+
+def test_what_one_login_began_the_other_goes_on_with(database):
+    with database.log_in(*database.rotate()) as first:
+        (made,) = first.execute("select crm_private.metrics_open(999)").fetchone()
+        first.execute("select crm_private.reco_open(999)")
+    database.manage("rotate_login", "finish", "--force")
+    with database.log_in(*database.rotate()) as second:
+        for table in (made, "recommendations_audititem_999"):
+            insert = sql.SQL("insert into {} (customer_id) select 1 where false")
+            second.execute(insert.format(sql.Identifier(table)))
 
 
 def test_an_old_login_in_use_is_not_closed_unless_that_is_wished_for(database):

@@ -1,8 +1,8 @@
 """Change the application's credential without an error: two logins take turns under one role.
 
-The rights belong to ``app_user``. The logins ``app_user_a`` and ``app_user_b`` have them by
-membership, so that a new credential works before the old one stops. Changing a password in place
-fails every new connection until the last process knows the new one.
+The rights belong to ``app_user``. The logins ``app_user_a`` and ``app_user_b`` are members of it
+and work as that role, so that a new credential works before the old one stops. Changing a password
+in place fails every new connection until the last process knows the new one.
 """
 
 from dataclasses import dataclass
@@ -148,11 +148,14 @@ class _Rotation:
         )
 
     def limit_as_application(self, name: str) -> None:
-        """Give a login the limits of the role: they hold for who logs in, and are not inherited."""
+        """Let a login work as the role, with its limits, which hold for who logs in.
+
+        What a function makes for a run is given to the role at work: it must stay the same.
+        """
         self.cursor.execute("select current_database()")
         database = self.cursor.fetchone()[0]
         application = next(role for role in roles.ROLES if role.name == APPLICATION)
-        for setting, value in application.settings.items():
+        for setting, value in {**application.settings, "role": APPLICATION}.items():
             self._run(
                 sql.SQL("alter role {} in database {} set {} = {}").format(
                     sql.Identifier(name),
