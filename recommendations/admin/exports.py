@@ -23,7 +23,7 @@ from crm_project.common.admin import CrmAdmin, ReadOnlyAdminMixin
 from crm_project.common.admin.job_started import started
 from crm_project.common.admin.theme import display
 from crm_project.common.exceptions import CrmError
-from customers.models import Campaign
+from customers.models import Campaign, Purpose
 from recommendations.admin.exports_shown import by_scenario, export_kpis, left_out, preview_kpis
 from recommendations.models import RecoExport, RecoExportFile, RecoRun
 from recommendations.services.export_files import read_file
@@ -62,7 +62,9 @@ class ExportForm(forms.Form):
         super().__init__(*args, **kwargs)
         now = timezone.now()
         campaign: Any = self.fields["campaign"]
-        campaign.queryset = Campaign.objects.filter(Q(ends_at=None) | Q(ends_at__gt=now))
+        campaign.queryset = Campaign.objects.filter(
+            Q(ends_at=None) | Q(ends_at__gt=now), purpose=Purpose.MARKETING
+        )
         campaign.label_from_instance = lambda row: f"{row.name} ({row.get_channel_display()})"
         segment: Any = self.fields["segment"]
         segment.queryset = SavedSegment.objects.active().order_by("name")

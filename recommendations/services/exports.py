@@ -16,7 +16,7 @@ from analytics.models import SavedSegment
 from crm_project.common.exceptions import ConflictError, CrmError
 from crm_project.common.jobs import Progress
 from crm_project.common.models import User
-from customers.models import Campaign
+from customers.models import Campaign, Purpose
 from recommendations.models import Assignment, RecoExport, RecoExportFile, RecoRun
 from recommendations.services import export_sql as sql
 from recommendations.services.assignments import assign, attach_export, preview
@@ -134,6 +134,12 @@ def export(
 
 def check_exportable(run: RecoRun, campaign: Campaign, at: datetime) -> None:
     """Refuse, in words, a run or a campaign of which nothing may leave."""
+    if campaign.purpose != Purpose.MARKETING:
+        # Such a message also reaches who opted out; an offer in it would go around that.
+        raise CrmError(
+            f"The campaign {campaign.code} is {campaign.get_purpose_display().lower()}, and "
+            "recommendations are marketing; they leave for marketing campaigns only."
+        )
     if not run.gate:
         raise CrmError(f"Run {run.pk} was not audited yet; audit it first.")
     if not run.gate.get("passed"):

@@ -95,10 +95,12 @@ def test_who_opts_out_or_is_contacted_between_audit_and_export_does_not_leave(us
 
 
 def test_who_was_written_to_before_an_arm_was_drawn_stays_and_keeps_nobody_back(user):
-    ship = CampaignFactory(code="ship", purpose="transactional", holdout_share=0)
+    ship = CampaignFactory(code="ship", holdout_share=0)
     stays, written = CustomerFactory(), CustomerFactory()
     run = approved(stays, written, user=user)
-    ContactEventFactory(customer=written, campaign=ship, purpose="transactional")
+    # So long ago that the silence window does not keep the customer.
+    before = timezone.now() - timedelta(days=200)
+    ContactEventFactory(customer=written, campaign=ship, occurred_at=before)
 
     made = export(run=run, campaign=ship, user=user)
 
@@ -173,12 +175,10 @@ def test_who_left_for_another_campaign_a_moment_ago_stays(user, settings):
 
     assert preview_export(run=run, campaign=second).left_out == {"JUST_EXPORTED": 1}
     made = export(run=run, campaign=second, user=user)
-    receipts = CampaignFactory(holdout_share=0, purpose="transactional")
     settings.CRM_EXPORT_PAUSE_DAYS = 0
     again = preview_export(run=run, campaign=CampaignFactory(holdout_share=0))
 
     assert [row["customer"] for row in lines(made)] == [two.code]
-    assert preview_export(run=run, campaign=receipts).customers == 2
     assert again.customers == 2
 
 
@@ -279,6 +279,17 @@ def test_a_gate_that_is_closed_or_an_audit_that_is_missing_keeps_everything(user
     decide_item(item_id=RecoItem.objects.get(run=run).pk, decision="approved", user=user)
     with pytest.raises(CrmError, match="did not pass the gate"):
         export(run=run, campaign=campaign, user=user)
+
+
+def test_a_message_that_reaches_who_opted_out_takes_no_offers(user):
+    receipts = CampaignFactory(code="receipts", purpose="transactional", holdout_share=0)
+    run = approved(CustomerFactory(is_optout=True), CustomerFactory(), user=user)
+
+    for leave in (export, preview_export):
+        with pytest.raises(CrmError, match="receipts is transactional, and recommendations are"):
+            leave(run=run, campaign=receipts, **({"user": user} if leave is export else {}))
+
+    assert not RecoExport.objects.exists()
 
 
 def test_a_campaign_that_is_over_takes_nobody(user):
