@@ -12,6 +12,8 @@ URL_WITH_PASSWORD = re.compile(r"[a-z0-9+]+://[^/\s:@{]*:[^@\s/{]+@")
 FIELDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 SCALED = {"crm-web", "crm-consumer", "crm-worker"}
 
+# Which login the application uses: the store says it.
+CHOSEN = "{{ .POSTGRES_USER }}"
 BY_QUEUE = {
     "crm-consumer": {"crm_signal_queue_depth": 100, "crm_signal_queue_oldest_seconds": 5},
     "crm-worker": {"crm_jobs_queued": 2},
@@ -158,7 +160,7 @@ def the_application_owns_nothing(all_of: Manifests):
     given = {doc["spec"]["target"]["name"]: doc for doc in all_of.kind("ExternalSecret")}
     for cluster in all_of.kind("Cluster"):
         first = cluster["spec"]["bootstrap"]["initdb"]
-        for secret, user in (("postgres-secret", first["owner"]), ("postgres-app", "app_user")):
+        for secret, user in (("postgres-secret", first["owner"]), ("postgres-app", CHOSEN)):
             data = given[secret]["spec"]["target"]["template"]["data"]
             if (data["POSTGRES_USER"], data["POSTGRES_DB"]) != (user, first["database"]):
                 yield f"Secret {secret} is of a login that the Cluster does not have"
@@ -293,6 +295,9 @@ def the_database_has_its_names(all_of: Manifests):
             yield "There is no Service postgres that leads to the primary"
         if "maximumLag" not in clusters[0]["spec"].get("probes", {}).get("readiness", {}):
             yield "postgres-ro leads to standbys that are far behind"
+        web = all_of.workload("crm-web").pod["containers"][0]
+        if {"name": "POSTGRES_REPLICA_HOST", "value": "postgres-ro"} not in web.get("env", []):
+            yield "Nobody reads from the standbys"
         return
     if not {"postgres", "postgres-ro", "postgres-headless"} <= all_of.names("Service"):
         yield "A Service of the database is missing"

@@ -386,6 +386,10 @@ PROD = {
         lambda m: spec(m, "ObjectStore", "postgres-archive").update(retentionPolicy="7d"),
         "the_cluster_of_servers_loses_nothing",
     ),
+    "standbys that nobody reads": (
+        lambda m: box(m, WEB).pop("env"),
+        "the_database_has_its_names",
+    ),
     "readers of old data": (lambda m: cluster(m).pop("probes"), "the_database_has_its_names"),
     "servers on one node": (
         lambda m: cluster(m)["affinity"].update(podAntiAffinityType="preferred"),

@@ -1,8 +1,10 @@
 """Days of production's database: a new server, its logins, the migrating Job; a loss, a restore."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
@@ -72,16 +74,16 @@ def manifests():
 
 
 @pytest.fixture(scope="module")
-def server(manifests, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("first")
-    # Another user than ours runs the server where we are root.
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)
+def server(manifests):
+    # Another user than ours runs the server where we are root; pytest's folders let nobody in.
+    folder = Path(tempfile.mkdtemp(prefix="crm-proof-", dir="/var/tmp"))
+    folder.chmod(0o755)
     server = NewServer(folder / "server", folder / "data")
     try:
         yield server.make(manifests.get("Cluster", "postgres")["spec"])
     finally:
         server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def run_in_pod(container, server, user, **more):
