@@ -53,6 +53,16 @@ def production_is_safe(**kwargs: Any) -> list[Error]:
 
 
 @register("crm")
+def doors_are_shut(**kwargs: Any) -> list[CheckMessage]:
+    """A password alone should open nothing in production."""
+    if not settings.PRODUCTION or settings.CRM_SECOND_FACTOR:
+        return []
+    what = "Staff get in with a password alone."
+    hint = "Unset CRM_SECOND_FACTOR, unless another place in front of this one asks for more."
+    return [Warning(what, hint=hint, id="crm.W014")]
+
+
+@register("crm")
 def backups_can_be_made(**kwargs: Any) -> list[CheckMessage]:
     """What is wrong with backups must be known by day, not in the night when one is needed."""
     wanted = settings.CRM_BACKUP

@@ -20,6 +20,7 @@ SAFE = {
     "EMBEDDED_POSTGRES": False,
     "EMBEDDED_VALKEY": False,
     "ALLOWED_HOSTS": ["crm.example.com"],
+    "CRM_SECOND_FACTOR": True,
 }
 
 
@@ -47,6 +48,7 @@ def test_a_safe_production_has_no_complaint(production):
         ("EMBEDDED_VALKEY", True, "crm.E005"),
         ("ALLOWED_HOSTS", [], "crm.E006"),
         ("ALLOWED_HOSTS", ["*"], "crm.E006"),
+        ("CRM_SECOND_FACTOR", False, "crm.W014"),
         ("CRM_BACKUP", replace(BACKUP, url="ftp://me:secret@host/x"), "crm.E010"),
         ("CRM_BACKUP", replace(BACKUP, url="/var/backups"), "crm.E010"),
         ("CRM_BACKUP", replace(BACKUP, keys=Keys("hunter2")), "crm.E011"),
