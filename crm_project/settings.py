@@ -10,10 +10,11 @@ from typing import Any
 
 import django_stubs_ext
 import environ
-from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 
 from crm_project import databases, embedded, logs
 from crm_project.backup.configuration import backup_settings
+from crm_project.doors import AUTH_PASSWORD_VALIDATORS as AUTH_PASSWORD_VALIDATORS
+from crm_project.doors import CONTENT_SECURITY_POLICY as CONTENT_SECURITY_POLICY
 from crm_project.groups import READY_GROUPS
 from crm_project.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from crm_project.unfold import UNFOLD as UNFOLD
@@ -268,15 +269,6 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
-    for name, options in {
-        "UserAttributeSimilarityValidator": {},
-        "MinimumLengthValidator": {"min_length": 12},
-        "CommonPasswordValidator": {},
-        "NumericPasswordValidator": {},
-    }.items()
-]
 # Staff show a code of an app besides the password; whoever has none sets one up.
 CRM_SECOND_FACTOR = env.bool("CRM_SECOND_FACTOR", default=PRODUCTION)
 OTP_TOTP_ISSUER = "Customer CRM"
@@ -310,21 +302,6 @@ CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = env.int("DJANGO_SESSION_AGE", default=12 * 3600)
 X_FRAME_OPTIONS = "DENY"
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [SELF],
-        # The admin theme's Alpine evaluates its attributes: the only exception.
-        "script-src": [SELF, UNSAFE_EVAL],
-        "style-src": [SELF, UNSAFE_INLINE],
-        "img-src": [SELF, "data:"],
-        "font-src": [SELF, "data:"],
-        "object-src": [NONE],
-        "base-uri": [SELF],
-        "form-action": [SELF],
-        "frame-ancestors": [NONE],
-    }
-}
-
 # Hosts with private addresses that we may send requests to, such as an embedding service at home.
 CRM_OUTGOING_PRIVATE_HOSTS = env.list(
     "CRM_OUTGOING_PRIVATE_HOSTS", default=[] if PRODUCTION else ["localhost", "127.0.0.1", "::1"]
