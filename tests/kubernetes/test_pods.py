@@ -152,6 +152,8 @@ def settings_of_postgres():
     return dict(re.findall(r"^(\w+) = '?([^'\n]+)'?$", text, re.MULTILINE))
 
 
+# Some settings are shown to a superuser only.
+@pytest.mark.owner
 @pytest.mark.django_db
 class TestSettingsOfServers:
     def test_postgresql_knows_each_of_its_settings(self):
