@@ -32,6 +32,7 @@ def test_the_models_have_no_change_without_a_migration():
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.owner
 def test_migrations_go_forward_back_to_zero_and_forward_again(scratch_database):
     before = tables()
     assert any(belongs_to_us(table) for table in before)
