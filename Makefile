@@ -29,7 +29,7 @@ test: .venv/dev.stamp ## Run the tests on all cores (ARGS="-k rfm" chooses, ARGS
 	$(PY) -m pytest -n auto $(ARGS)
 
 test-slow: .venv/dev.stamp ## Run the proofs that take minutes: kills, power cuts, bad networks (docs/proofs.md)
-	@sh tests/proofs/install.sh
+	@sh tests/proofs/install.sh slow
 	$(PY) -m pytest -m slow_proof tests/proofs $(ARGS)
 
 test-roles: .venv/dev.stamp ## Run the tests logged in to PostgreSQL as app_user, who owns nothing

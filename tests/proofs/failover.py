@@ -96,7 +96,7 @@ class Experiment:
         self.cluster = Cluster(folder, copy_to, synchronous=synchronous)
         self.cluster.start()
         if synchronous:
-            wait_until(lambda: self.cluster.standbys(synchronous=True) == 1, seconds=60)
+            wait_until(self.cluster.has_heir, seconds=60)
         queue = valkey(folder / "aof")
         queue.start()
         ports = ",".join(str(node.port) for node in self.cluster.nodes)
@@ -119,10 +119,13 @@ class Experiment:
         self.writers.go_on()
         old = self.cluster.leader
         strike(old)
-        wait_until(lambda: self._leader_but(old), seconds=90, every=0.1)
+        try:
+            wait_until(lambda: self._leader_but(old), seconds=90, every=0.1)
+        except AssertionError as error:
+            error.add_note(self.cluster.logs())
+            raise
         if heal is not None:
             # The old and the new one side by side for a while: here writes are lost, if any are.
-            wait_until(lambda: self._leader_but(old).connect(), seconds=30)
             self._look_on(3)
             heal(old)
         else:

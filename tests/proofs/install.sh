@@ -1,10 +1,20 @@
 # Installs what the proofs need besides the tests' packages, where that can be done: barman-cloud for
-# going back in time, and the system library of the power cut tests.
+# going back in time, and the system library of the power cut tests; with "slow", what fails over too.
 set -eu
 cd "$(dirname "$0")/../.."
 
 .venv/bin/python -m tests.proofs.barman ||
     echo "barman-cloud could not be installed: the tests of going back to a moment will be skipped."
+
+if [ "${1:-}" = slow ]; then
+    .venv/bin/python -m tests.proofs.patroni ||
+        echo "Patroni could not be installed: the tests of failover will be skipped."
+    if ! command -v etcd >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        (export DEBIAN_FRONTEND=noninteractive
+         apt-get -qq update && apt-get -qq install --yes --no-install-recommends etcd-server >/dev/null) ||
+            echo "etcd could not be installed: the tests of failover will be skipped."
+    fi
+fi
 
 if ldconfig -p 2>/dev/null | grep -q 'libfuse\.so\.2'; then
     exit 0

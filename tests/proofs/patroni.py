@@ -197,8 +197,8 @@ class Cluster:
     def leader(self):
         return next((node for node in self.nodes if node.leads()), None)
 
-    def standbys(self, *, synchronous=False):
-        """How many servers stream from the leader; only the synchronous ones if asked."""
+    def standbys(self):
+        """How many servers stream from the leader."""
         leader = self.leader
         if leader is None:
             return 0
@@ -206,12 +206,21 @@ class Cluster:
             with leader.connect() as connection:
                 found = connection.execute(
                     "select count(*) from pg_stat_replication where state = 'streaming'"
-                    " and (not %s or sync_state in ('sync', 'quorum'))",
-                    [synchronous],
                 ).fetchone()
         except psycopg.OperationalError:
             return 0
         return found[0]
+
+    def has_heir(self):
+        """Whether etcd knows a synchronous standby: only that one may become the primary."""
+        url = f"http://127.0.0.1:{self.nodes[1].rest}/cluster"
+        with urllib.request.urlopen(url, timeout=5) as said:
+            members = json.load(said)["members"]
+        return any(member["role"] == "sync_standby" for member in members)
+
+    def logs(self):
+        """Return the ends of what the agents said."""
+        return "\n".join(f"== {node.name}\n{node.agent.tail()}" for node in self.nodes)
 
     def destroy(self):
         for node in self.nodes:

@@ -52,3 +52,6 @@ def test_acknowledged_writes_survive(experiment, name, strike, heal, synchronous
     figures.note(**asdict(outcome))
     if synchronous:
         assert outcome.lost == 0
+    elif heal is not None:
+        # Two primaries side by side: what the old one acknowledged meanwhile is gone.
+        assert outcome.lost > 0
