@@ -1,8 +1,8 @@
 """What stands between a run of recommendations and a file: the audit, the preview, the export.
 
-Ours: ``audit`` of every list, ``preview_export`` (what a page answers while somebody waits) and
-``export`` of all that may leave, its file written. Limits: a minute each, ten seconds for the
-preview, for 100,000 lists.
+Ours: ``audit`` of every list; ``preview_export``, judged again as the API does, and as a page of so
+many lists does while somebody waits; ``export`` of all that may leave, its file written. Limits for
+100,000 lists: a minute each, ten seconds for the page.
 """
 
 from benchmarks import scratch
@@ -20,7 +20,7 @@ MAKES_ITS_DATA = True
 DATABASE = "crm_bench_reco_exports"
 SIZES = {"small": (10_000, 1_000), "full": (100_000, 10_000)}
 PART = {"small": 0.1, "full": 1.0}
-LIMITS = {"audit": 60.0, "preview": 10.0, "export": 60.0}
+LIMITS = {"audit": 60.0, "preview": 60.0, "preview on a page": 10.0, "export": 60.0}
 
 
 def run(scale: Scale) -> list[Row]:
@@ -49,6 +49,9 @@ def _steps(found: RecoRun) -> tuple[dict[str, float], int]:
     found.refresh_from_db()
     decide_run(run=found, decision=Decided.APPROVED, user=user, only_passing=True)
     took["preview"] = seconds(lambda: preview_export(run=found, campaign=campaign))
+    took["preview on a page"] = seconds(
+        lambda: preview_export(run=found, campaign=campaign, again=False)
+    )
     made = []
     took["export"] = seconds(
         lambda: made.append(export(run=found, campaign=campaign, user=user).customers)
