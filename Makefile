@@ -14,7 +14,7 @@ AS_IN_PRODUCTION = CRM_ENV=production DJANGO_ALLOWED_HOSTS=crm.example.com \
 	DATABASE_URL=postgres://crm@db.invalid/crm REDIS_URL=redis://valkey.invalid/0 CRM_BACKUP_BY_BEAT=false
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-roles test-slow lint audit bench bench-signals run fmt manifests policies requirements clean
+.PHONY: help demo test test-roles test-slow lint audit bench bench-signals load run fmt manifests policies requirements clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench-signals: .venv/dev.stamp ## Measure receiving, storing and draining signal
 	$(PY) -m benchmarks --scale $(SCALE) --only signal_store
 	$(PY) -m benchmarks --scale $(SCALE) --only signal_worker
 
+load: .venv/load/load.stamp .venv/dev.stamp ## Work on the site as 300 people and systems (ARGS="--scale full --users 300 --write")
+	$(PY) -m benchmarks.users $(ARGS)
+
 fmt: .venv/dev.stamp ## Format the code and repair what can be repaired
 	$(PY) -m ruff check --fix-only --quiet . ; $(PY) -m ruff format .
 
@@ -72,7 +75,7 @@ policies: .venv/policies/policies.stamp .venv/dev.stamp ## Ask checkov about k8s
 	$(PY) -m pytest tests/kubernetes/test_policies.py -n 0
 
 requirements: .venv/dev.stamp ## Compile requirements/*.in to pinned, hashed *.txt (ARGS=--upgrade for newer ones)
-	for list in base prod demo dev uv policies barman patroni; do $(PY) -m uv pip compile --quiet --universal \
+	for list in base prod demo dev uv policies load barman patroni; do $(PY) -m uv pip compile --quiet --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--custom-compile-command "make requirements" --no-emit-package psycopg2 $(ARGS) \
 		requirements/$$list.in -o requirements/$$list.txt || exit 1; done
@@ -87,6 +90,10 @@ clean: ## Remove .venv and the tools' caches; the data in .crm stays
 # In a place of its own: its hundred packages would hold ours to old versions.
 .venv/policies/policies.stamp: requirements/policies.txt .venv/bin/python
 	@sh requirements/install.sh policies .venv/policies
+
+# Apart, too: it registers itself with pytest, and would change every test's sockets.
+.venv/load/load.stamp: requirements/load.txt
+	@sh requirements/install.sh load .venv/load
 
 # Also where the Python behind the symbolic link has gone.
 .venv/bin/python:

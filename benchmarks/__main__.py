@@ -5,6 +5,7 @@ Uses a PostgreSQL of its own under ``.crm/bench/<scale>``; its data is made once
 
 import argparse
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import django
@@ -22,7 +23,7 @@ def main() -> None:
     options = _options()
     scale = SCALES[options.scale]
     console = Console(width=None if Console().is_terminal else 180)
-    _start(scale.name)
+    start_apart(scale.name)
     # Imported late: they need Django and the server.
     from benchmarks import data  # noqa: PLC0415
 
@@ -48,17 +49,24 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _start(scale: str) -> None:
-    """Start the servers of this scale and Django on them, never on anybody's real data."""
-    for name in ("DATABASE_URL", "REDIS_URL"):
+def start_apart(name: str, also: Mapping[str, str] | None = None) -> Path:
+    """Start servers of their own under ``.crm/bench/<name>`` and Django on them.
+
+    Never on anybody's real data. ``also`` are more settings, by environment variable. Returns the
+    folder.
+    """
+    home = ROOT / ".crm" / "bench" / name
+    for variable in ("DATABASE_URL", "REDIS_URL"):
         # Set and empty: a line in .env cannot bring them back.
-        os.environ[name] = ""
-    os.environ["CRM_HOME"] = str(ROOT / ".crm" / "bench" / scale)
+        os.environ[variable] = ""
+    os.environ["CRM_HOME"] = str(home)
     os.environ["DJANGO_SETTINGS_MODULE"] = "crm_project.settings"
+    os.environ.update(also or {})
     from crm_project import embedded  # noqa: PLC0415 - must see the variables above
 
     embedded.ensure_for_process(handle_signals=True)
     django.setup()
+    return home
 
 
 if __name__ == "__main__":

@@ -19,8 +19,17 @@ stands at the top of its file in `benchmarks/`.
 
 def keep(path: Path, scale: str, results: Mapping[str, Sequence[Row]]) -> None:
     """Write the sections of ``results`` into the page."""
+    _write(path, {name: section(scale, rows) for name, rows in results.items()})
+
+
+def put(path: Path, name: str, body: str) -> None:
+    """Write one section, whatever it looks like, into the page."""
+    _write(path, {name: body})
+
+
+def _write(path: Path, new: Mapping[str, str]) -> None:
     sections = _sections(path.read_text(encoding="utf-8")) if path.exists() else {}
-    sections |= {name: section(scale, rows) for name, rows in results.items()}
+    sections |= new
     parts = [f"## {name}\n\n{body.strip()}\n" for name, body in sorted(sections.items())]
     path.write_text("\n".join([HEAD, *parts]), encoding="utf-8")
 

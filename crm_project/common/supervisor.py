@@ -125,10 +125,12 @@ def _signal_group(child: subprocess.Popen[str], number: signal.Signals) -> None:
         os.killpg(child.pid, number)
 
 
-def server_commands(*, host: str, port: int, visits: float | None = None) -> dict[str, list[str]]:
+def server_commands(
+    *, host: str, port: int, visits: float | None = None, workers: int = 1
+) -> dict[str, list[str]]:
     """Return the command lines of the processes that make up the CRM.
 
-    With ``visits`` one more makes so many signals a second.
+    With ``visits`` one more makes so many signals a second. ``workers`` processes answer requests.
     """
     python = sys.executable
     manage = str(settings.BASE_DIR / "manage.py")
@@ -137,7 +139,7 @@ def server_commands(*, host: str, port: int, visits: float | None = None) -> dic
     return {
         "web": [
             *(python, "-m", "granian", "--interface", "asgi", "--host", host),
-            *("--port", str(port), "--workers", "1", "--no-ws"),
+            *("--port", str(port), "--workers", str(workers), "--no-ws"),
             *("--log-level", "warning", "crm_project.asgi:application"),
         ],
         # Has its own servers started, if need be, by manage.py.

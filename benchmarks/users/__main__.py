@@ -1,0 +1,76 @@
+"""``make load`` or ``python -m benchmarks.users [--scale full] [--users 300] [--write] …``.
+
+Uses a PostgreSQL and Valkey of its own under ``.crm/bench/load-<scale>``; its data is made once and
+kept. The users are locust's, in an environment of their own (``.venv/load``), on the same machine:
+what they take of the cores, the site lacks.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import page
+from benchmarks.__main__ import PAGE, ROOT, start_apart
+from benchmarks.framework import machine
+from benchmarks.users import plan as plans
+from benchmarks.users import report
+from benchmarks.users.plan import Plan
+
+LOCUST = ROOT / ".venv" / "load" / "bin" / "locust"
+QUIET = {"CRM_BACKUP_BY_BEAT": "false", "CRM_LOG_LEVEL": "WARNING"}
+
+
+def main() -> int:
+    """Make the data, run the site and its users, print the table; 1 where it falls short."""
+    plan = plans.from_command_line()
+    console = Console(width=None if Console().is_terminal else 180)
+    home = start_apart(f"load-{plan.scale}", QUIET)
+    # Imported late: they need Django and the server.
+    from benchmarks.users import data, people, site  # noqa: PLC0415
+
+    console.print(f"[dim]{machine()}[/dim]\n{plan.in_words()}")
+    data.ensure(plan, home / "made.json", console.print)
+    letter, notes = home / "letter.json", home / "notes.jsonl"
+    people.invite(plan, letter)
+    with site.running(workers=plan.workers, log=home / "site.log") as address:
+        cpu = site.Cpu()
+        start = _users(plan, address, letter=letter, notes=notes)
+        busy = cpu.busy()
+    answers = report.read(notes)
+    found = report.lines(answers, start=start, seconds=plan.seconds)
+    console.print(report.table(found), *report.wrongs(answers), sep="\n")
+    used = "" if busy is None else f" All cores together were {busy:.0%} busy."
+    console.print(used.strip())
+    if "--write" in sys.argv:
+        command = "make load" + (f' ARGS="{" ".join(sys.argv[1:])}"' if sys.argv[1:] else "")
+        words = (
+            f"Measured {datetime.now(UTC):%Y-%m-%d} by `{command}` on: {machine()}."
+            f" {plan.in_words()}{used} Users and site shared the cores."
+        )
+        page.put(PAGE, "load", report.section(found, words=words))
+    return 0 if all(line.holds for line in found) else 1
+
+
+def _users(plan: Plan, address: str, *, letter: Path, notes: Path) -> float:
+    """Let the users come, work and go; return when the measured time began."""
+    coming = plan.users / plan.spawn + plan.settle
+    command = [
+        *(str(LOCUST), "--headless", "--only-summary", "--skip-log-setup"),
+        *("-f", str(Path(__file__).with_name("locustfile.py")), "--host", address),
+        *("--users", str(plan.users), "--spawn-rate", str(plan.spawn)),
+        *("--run-time", f"{coming + plan.seconds:.0f}s", "--stop-timeout", "10"),
+    ]
+    told = {"CRM_LOAD_LETTER": str(letter), "CRM_LOAD_NOTES": str(notes)}
+    begun = time.time()
+    # Its exit code speaks of errors, which our own table counts.
+    subprocess.run(command, env=os.environ | told, stdout=subprocess.DEVNULL, check=False)
+    return begun + coming
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,90 @@
+"""How many users on how much data, and how long they take to think."""
+
+import argparse
+from dataclasses import asdict, dataclass
+
+SMALL = {"customers": 20_000, "orders": 200_000, "signals": 200_000, "contacts": 80_000}
+FULL = {"customers": 500_000, "orders": 5_000_000, "signals": 10_000_000, "contacts": 2_000_000}
+SCALES = {"small": SMALL, "full": FULL}
+CAMPAIGNS = {"small": 200, "full": 5_000}
+SECONDS = {"small": 30, "full": 120}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One load test.
+
+    ``staff_share`` of the users click through the admin, the others are systems that ask the API.
+    Between two requests a user waits for as long as it pleases, evenly between the two seconds of
+    ``staff_think`` or ``api_think``. ``spawn`` users come per second; what is measured begins
+    ``settle`` seconds after the last came, and lasts ``seconds``.
+    """
+
+    scale: str
+    users: int
+    customers: int
+    orders: int
+    signals: int
+    contacts: int
+    campaigns: int
+    seconds: int
+    workers: int
+    staff_share: float = 0.5
+    staff_think: tuple[float, float] = (5.0, 25.0)
+    api_think: tuple[float, float] = (2.0, 8.0)
+    spawn: float = 5.0
+    settle: int = 10
+
+    @property
+    def staff(self) -> int:
+        return round(self.users * self.staff_share)
+
+    @property
+    def systems(self) -> int:
+        return self.users - self.staff
+
+    @property
+    def data(self) -> dict[str, int]:
+        """What the database holds; another answer is another database."""
+        names = ("customers", "orders", "signals", "contacts", "campaigns")
+        return {name: asdict(self)[name] for name in names}
+
+    def in_words(self) -> str:
+        """Say who did what on which data, in two sentences."""
+        held = ", ".join(f"{count:,} {name}" for name, count in self.data.items())
+        return (
+            f"{self.staff} members of staff (a page every {_span(self.staff_think)} s) and"
+            f" {self.systems} systems (a request every {_span(self.api_think)} s) for"
+            f" {self.seconds} s; {self.workers} web processes. The database held {held}."
+        )
+
+
+def _span(seconds: tuple[float, float]) -> str:
+    return f"{seconds[0]:g} to {seconds[1]:g}"
+
+
+def from_command_line(arguments: list[str] | None = None) -> Plan:
+    """Read the options; those not given follow from the scale.
+
+    >>> plan = from_command_line(["--users", "40"])
+    >>> plan.scale, plan.staff, plan.customers
+    ('small', 20, 20000)
+    """
+    parser = argparse.ArgumentParser(prog="make load", description="Work on the site as many.")
+    parser.add_argument("--scale", choices=sorted(SCALES), default="small")
+    parser.add_argument("--users", type=int, default=300)
+    parser.add_argument("--staff-share", type=float, default=0.5, help="The others ask the API.")
+    parser.add_argument("--workers", type=int, default=2, help="Web processes.")
+    parser.add_argument("--spawn", type=float, default=5.0, help="Users that come per second.")
+    for name in (*SMALL, "campaigns", "seconds"):
+        parser.add_argument(f"--{name}", type=int)
+    parser.add_argument("--write", action="store_true", help="Keep the result in the docs.")
+    given = vars(parser.parse_args(arguments))
+    given.pop("write")
+    usual = {
+        **SCALES[given["scale"]],
+        "campaigns": CAMPAIGNS[given["scale"]],
+        "seconds": SECONDS[given["scale"]],
+    }
+    return Plan(**{name: usual.get(name) if value is None else value
+                   for name, value in given.items()})  # fmt: skip
