@@ -21,4 +21,8 @@ from django.conf import settings  # noqa: E402
 from analytics.api.receiving.app import ReceiveApp  # noqa: E402
 from crm_project.asgi_bridge import DjangoPages, Site  # noqa: E402
 
-application = Site(pages=DjangoPages(_django, threads=settings.CRM_WEB_THREADS), receive=ReceiveApp)
+application = Site(
+    pages=DjangoPages(_django, threads=settings.CRM_WEB_THREADS),
+    api=DjangoPages(_django, threads=settings.CRM_API_THREADS),
+    receive=ReceiveApp,
+)

@@ -1,4 +1,8 @@
-"""One site of two applications: the asynchronous one for events, and Django in its threads."""
+"""One site of two applications: the asynchronous one for events, and Django in its threads.
+
+Other systems have threads of their own in Django: a rush of people who open slow pages, or all sign
+in at nine o'clock, does not keep the tills waiting (docs/adr/0066-lanes.md).
+"""
 
 import asyncio
 import gc
@@ -21,11 +25,13 @@ class Site:
 
     Args:
         pages: Django, as an ASGI application.
+        api: the same for what lies below ``/api/``, in threads of its own; none: ``pages``.
         receive: makes the application for events, in the process and loop where it will run.
     """
 
-    def __init__(self, *, pages: Any, receive: Callable[[], Any]) -> None:
+    def __init__(self, *, pages: Any, receive: Callable[[], Any], api: Any = None) -> None:
         self._pages = pages
+        self._api = api or pages
         self._make_receive = receive
         self._receive: Any = None
 
@@ -38,7 +44,8 @@ class Site:
                     self._receive = self._make_receive()
                 await self._receive(scope, receive, send)
             else:
-                await self._pages(scope, receive, send)
+                lane = self._api if scope["path"].startswith("/api/") else self._pages
+                await lane(scope, receive, send)
 
     async def _live(self, receive: Any, send: Any) -> None:
         await receive()

@@ -11,6 +11,11 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator": {},
     }.items()
 ]
+# The first makes new ones; a password in another form gets this one when its owner signs in.
+PASSWORD_HASHERS = [
+    "crm_project.common.passwords.Argon2id",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],

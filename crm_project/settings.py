@@ -15,6 +15,7 @@ from crm_project import databases, embedded, logs
 from crm_project.backup.configuration import backup_settings
 from crm_project.doors import AUTH_PASSWORD_VALIDATORS as AUTH_PASSWORD_VALIDATORS
 from crm_project.doors import CONTENT_SECURITY_POLICY as CONTENT_SECURITY_POLICY
+from crm_project.doors import PASSWORD_HASHERS as PASSWORD_HASHERS
 from crm_project.groups import READY_GROUPS
 from crm_project.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from crm_project.unfold import UNFOLD as UNFOLD
@@ -222,6 +223,8 @@ CRM_SIGNAL_THREADS = env.int("CRM_SIGNAL_THREADS", default=2)
 CRM_QUARANTINE_IN_A_ROW = env.int("CRM_QUARANTINE_IN_A_ROW", default=100)
 # Pages that one web process works on at once; events do not need them.
 CRM_WEB_THREADS = env.int("CRM_WEB_THREADS", default=8)
+# Requests to the API that it works on beside them, so that neither waits behind the other.
+CRM_API_THREADS = env.int("CRM_API_THREADS", default=4)
 # Whole months that are kept; 0 keeps everything. Receipts never expire.
 CRM_SIGNAL_RETENTION_MONTHS = env.int("CRM_SIGNAL_RETENTION_MONTHS", default=0)
 CRM_RAW_EVENT_RETENTION_MONTHS = env.int("CRM_RAW_EVENT_RETENTION_MONTHS", default=0)

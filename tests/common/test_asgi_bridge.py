@@ -113,18 +113,25 @@ class Told:
 
 
 def route(method, path, *, scheme="http", headers=()):
-    pages, events = Told(), Told()
-    site = Site(pages=pages, receive=lambda: events)
+    lanes = {"pages": Told(), "api": Told(), "events": Told()}
+    site = Site(pages=lanes["pages"], api=lanes["api"], receive=lambda: lanes["events"])
     scope = {"type": "http", "method": method, "path": path, "scheme": scheme, "headers": headers}
     asyncio.run(site(scope, None, None))
-    return "events" if events.paths else "pages"
+    [taken] = [name for name, lane in lanes.items() if lane.paths]
+    return taken
 
 
 def test_only_what_is_posted_to_the_addresses_of_events_passes_django_by():
     assert route("POST", "/api/v1/signals") == "events"
     assert route("POST", "/v1/batch/") == "events"
-    assert route("GET", "/api/v1/signals") == "pages"
-    assert route("POST", "/api/v1/customers") == "pages"
+    assert route("GET", "/api/v1/signals") == "api"
+    assert route("POST", "/api/v1/customers") == "api"
+
+
+def test_the_api_does_not_wait_behind_pages():
+    assert route("GET", "/api/v1/customers") == "api"
+    assert route("GET", "/admin/customers/customer/") == "pages"
+    assert route("GET", "/livez") == "pages"
 
 
 def test_where_https_is_required_events_without_it_are_left_to_django(settings):
