@@ -22,6 +22,10 @@ from benchmarks.users import report
 from benchmarks.users.plan import Plan
 
 LOCUST = ROOT / ".venv" / "load" / "bin" / "locust"
+READING = (
+    "The users ran on the same cores as the site and its database. They clicked evenly spread, not"
+    " in waves; their browsers had all style sheets and scripts already."
+)
 QUIET = {"CRM_BACKUP_BY_BEAT": "false", "CRM_LOG_LEVEL": "WARNING"}
 
 
@@ -46,13 +50,13 @@ def main() -> int:
     console.print(report.table(found), *report.wrongs(answers), sep="\n")
     used = "" if busy is None else f" All cores together were {busy:.0%} busy."
     console.print(used.strip())
-    if "--write" in sys.argv:
-        command = "make load" + (f' ARGS="{" ".join(sys.argv[1:])}"' if sys.argv[1:] else "")
+    if plan.write:
         words = (
-            f"Measured {datetime.now(UTC):%Y-%m-%d} by `{command}` on: {machine()}."
-            f" {plan.in_words()}{used} Users and site shared the cores."
+            f"Measured {datetime.now(UTC):%Y-%m-%d} by `make load ARGS=\"{' '.join(sys.argv[1:])}\"`"
+            f" on: {machine()}. {plan.in_words()}{used} {READING}"
         )
         page.put(PAGE, "load", report.section(found, words=words))
+        console.print(f"Written to {PAGE.relative_to(ROOT)}.")
     return 0 if all(line.holds for line in found) else 1
 
 

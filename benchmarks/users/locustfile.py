@@ -1,8 +1,8 @@
 """What the users do. Run by locust in an environment of its own: no Django, only HTTP.
 
 Every answer is noted as one line: when it came, kind, name, milliseconds, what was wrong. Kinds:
-``login`` (the form sent, with its slow hash), ``page``, ``save``, ``read`` (API), ``same`` (API,
-unchanged since last time: 304), ``write`` (API).
+``login`` (the form sent), ``page``, ``read`` (API), ``same`` (API, unchanged since last time: 304),
+``write`` (API), ``user`` (somebody who could not go on).
 """
 # ruff: noqa: S311 - chance decides what is clicked; nothing here is secret
 
@@ -25,7 +25,6 @@ _staff = itertools.cycle(TOLD["staff"])
 _tokens = itertools.cycle(TOLD["tokens"])
 _notes = Path(os.environ["CRM_LOAD_NOTES"]).open("w", buffering=1 << 16)  # noqa: SIM115
 _CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
-_FIELD = re.compile(r'<(?:input|textarea)[^>]*name="([^"]+)"')
 
 
 @events.request.add_listener
@@ -52,7 +51,7 @@ def customer() -> int:
     return int(DATA["customers"] * random.random() ** 1.3)
 
 
-class Staff(FastHttpUser):  # type: ignore[misc]
+class Staff(FastHttpUser):
     """A member of staff: signs in with the form, then opens page after page."""
 
     fixed_count = len(TOLD["staff"])
@@ -157,7 +156,7 @@ class Staff(FastHttpUser):  # type: ignore[misc]
         self._ask("/admin/orders/product/", "articles")
 
 
-class System(FastHttpUser):  # type: ignore[misc]
+class System(FastHttpUser):
     """A shop, a mail system or a caller's screen, with a token of its own."""
 
     fixed_count = len(TOLD["tokens"])
@@ -200,11 +199,8 @@ class System(FastHttpUser):  # type: ignore[misc]
 
     @task(4)
     def again(self) -> None:
-        if not self.known:
-            return self.one()
-        code, tag = random.choice(list(self.known.items()))
+        code, tag = random.choice(list(self.known.items()) or [(self._code(), "")])
         self._ask(f"customers/{code}", "a customer, again", tag=tag)
-        return None
 
     @task(5)
     def score(self) -> None:

@@ -3,11 +3,15 @@
 import argparse
 from dataclasses import asdict, dataclass
 
-SMALL = {"customers": 20_000, "orders": 200_000, "signals": 200_000, "contacts": 80_000}
-FULL = {"customers": 500_000, "orders": 5_000_000, "signals": 10_000_000, "contacts": 2_000_000}
+SMALL = {
+    "customers": 20_000, "orders": 200_000, "signals": 200_000, "contacts": 80_000,
+    "campaigns": 200, "seconds": 30,
+}  # fmt: skip
+FULL = {
+    "customers": 500_000, "orders": 5_000_000, "signals": 10_000_000, "contacts": 2_000_000,
+    "campaigns": 5_000, "seconds": 120,
+}  # fmt: skip
 SCALES = {"small": SMALL, "full": FULL}
-CAMPAIGNS = {"small": 200, "full": 5_000}
-SECONDS = {"small": 30, "full": 120}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,7 @@ class Plan:
     ``staff_share`` of the users click through the admin, the others are systems that ask the API.
     Between two requests a user waits for as long as it pleases, evenly between the two seconds of
     ``staff_think`` or ``api_think``. ``spawn`` users come per second; what is measured begins
-    ``settle`` seconds after the last came, and lasts ``seconds``.
+    ``settle`` seconds after the last came, and lasts ``seconds``. ``write``: keep the table.
     """
 
     scale: str
@@ -34,6 +38,7 @@ class Plan:
     api_think: tuple[float, float] = (2.0, 8.0)
     spawn: float = 5.0
     settle: int = 10
+    write: bool = False
 
     @property
     def staff(self) -> int:
@@ -76,15 +81,21 @@ def from_command_line(arguments: list[str] | None = None) -> Plan:
     parser.add_argument("--staff-share", type=float, default=0.5, help="The others ask the API.")
     parser.add_argument("--workers", type=int, default=2, help="Web processes.")
     parser.add_argument("--spawn", type=float, default=5.0, help="Users that come per second.")
-    for name in (*SMALL, "campaigns", "seconds"):
+    for name in SMALL:
         parser.add_argument(f"--{name}", type=int)
     parser.add_argument("--write", action="store_true", help="Keep the result in the docs.")
-    given = vars(parser.parse_args(arguments))
-    given.pop("write")
-    usual = {
-        **SCALES[given["scale"]],
-        "campaigns": CAMPAIGNS[given["scale"]],
-        "seconds": SECONDS[given["scale"]],
+    given = parser.parse_args(arguments)
+    usual = SCALES[given.scale]
+    amounts = {
+        name: usual[name] if (wanted := getattr(given, name)) is None else int(wanted)
+        for name in usual
     }
-    return Plan(**{name: usual.get(name) if value is None else value
-                   for name, value in given.items()})  # fmt: skip
+    return Plan(
+        scale=given.scale,
+        users=given.users,
+        workers=given.workers,
+        staff_share=given.staff_share,
+        spawn=given.spawn,
+        write=given.write,
+        **amounts,
+    )

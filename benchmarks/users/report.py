@@ -49,7 +49,7 @@ class Line:
     kind: str
     name: str
     answers: int
-    rate: float
+    rate: float | None
     p50: float
     p95: float
     p99: float
@@ -69,8 +69,8 @@ class Line:
         judged = f"{limit}{verdict or ': yes'}" if limit else verdict.removeprefix(": ")
         times = (f"{value:,.0f} ms" for value in (self.p50, self.p95, self.p99, self.longest))
         title = KINDS[self.kind].title if self.kind in KINDS else self.kind
-        return (title, self.name, f"{self.answers:,}", f"{self.rate:.1f}", *times,
-                f"{self.errors:,}", judged)  # fmt: skip
+        rate = "" if self.rate is None else f"{self.rate:.1f}"
+        return (title, self.name, f"{self.answers:,}", rate, *times, f"{self.errors:,}", judged)
 
 
 def read(notes: Path) -> list[Answer]:
@@ -110,7 +110,8 @@ def _line(
         kind=kind,
         name=name,
         answers=len(answers),
-        rate=len(answers) / seconds,
+        # Logins and stumbles belong to all the time, not to the measured one.
+        rate=None if kind in {"login", "user"} else len(answers) / seconds,
         p50=percentile(times, 50),
         p95=percentile(times, 95),
         p99=percentile(times, 99),

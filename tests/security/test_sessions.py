@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as configured
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.test import Client, RequestFactory
 
 from crm_project.common.addresses import client_address
+from crm_project.common.models import User
 from tests.factories import PASSWORD, UserFactory
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +51,23 @@ class TestGuessing:
             return [line for line in page.splitlines() if "csrfmiddlewaretoken" not in line]
 
         assert words(known.replace("ada", "X")) == words(unknown.replace("nobody", "X"))
+
+
+@pytest.mark.django_db
+class TestStoredPasswords:
+    def test_a_new_one_is_kept_as_argon2id(self):
+        assert UserFactory(admin=True).password.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
+
+    def test_one_of_before_is_kept_anew_when_its_owner_signs_in(self, client):
+        old = make_password(PASSWORD, hasher="pbkdf2_sha256")
+        user = UserFactory(admin=True, username="ada")
+        User.objects.filter(pk=user.pk).update(password=old)
+
+        assert sign_in(client, "ada", PASSWORD).status_code == 302
+
+        user.refresh_from_db()
+        assert user.password.startswith("argon2$argon2id$")
+        assert user.check_password(PASSWORD)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,118 @@
+"""The load test counts honestly, and works on the amounts of data that it names."""
+
+import json
+
+import pytest
+from django.contrib.auth.hashers import check_password
+
+from analytics.models import Signal
+from benchmarks import page
+from benchmarks.users import data, people, report
+from benchmarks.users.plan import from_command_line
+from benchmarks.users.report import Answer
+from crm_project.common.models import ApiToken, User
+from customers.models import Campaign, ContactEvent, Customer
+from orders.models import CustomerTotals, Order, OrderItem
+
+SMALLEST = (
+    "--customers 50 --orders 200 --signals 300 --contacts 100 --campaigns 10 --users 4".split()
+)
+
+
+def answers(kind, *milliseconds, at=10.0, wrong=""):
+    return [Answer(at, kind, "asked", each, wrong) for each in milliseconds]
+
+
+def of_kind(lines, kind):
+    [line] = [line for line in lines if line.kind == kind and line.name == report.ALL]
+    return line
+
+
+class TestTable:
+    def test_ninety_five_of_a_hundred_must_keep_the_limit(self):
+        good = answers("read", *[50] * 95, *[900] * 5)
+        bad = answers("read", *[50] * 94, *[900] * 6)
+
+        assert of_kind(report.lines(good, start=0, seconds=60), "read").holds
+        assert not of_kind(report.lines(bad, start=0, seconds=60), "read").holds
+
+    def test_only_the_measured_time_counts(self):
+        given = answers("page", 100) + answers("page", 9000, at=5.0) + answers("page", 9000, at=71)
+
+        line = of_kind(report.lines(given, start=10, seconds=60), "page")
+
+        assert (line.answers, line.p95) == (1, 100)
+
+    def test_people_who_sign_in_before_it_are_counted_but_not_as_a_rate(self):
+        line = of_kind(report.lines(answers("login", 300, at=1.0), start=10, seconds=60), "login")
+
+        assert (line.answers, line.rate) == (1, None)
+
+    @pytest.mark.parametrize("at", [1.0, 20.0, 99.0])
+    def test_an_error_is_never_left_out(self, at):
+        given = answers("page", 100) + answers("page", 5, at=at, wrong="it gave 500")
+
+        line = of_kind(report.lines(given, start=10, seconds=60), "page")
+
+        assert line.errors == 1
+        assert not line.holds
+        assert report.wrongs(given) == ["1 x page asked: it gave 500"]
+
+    def test_somebody_who_cannot_go_on_is_an_error(self):
+        given = answers("user", 0, wrong="KeyError()")
+
+        assert not of_kind(report.lines(given, start=10, seconds=60), "user").holds
+
+    def test_what_users_wrote_down_is_read_again(self, tmp_path):
+        notes = tmp_path / "notes.jsonl"
+        notes.write_text(json.dumps([1.5, "page", "customers", 20.5, ""]) + "\n")
+
+        assert report.read(notes) == [Answer(1.5, "page", "customers", 20.5, "")]
+
+    def test_the_page_of_benchmarks_gets_a_section(self, tmp_path):
+        path = tmp_path / "benchmarks.md"
+        found = report.lines(answers("read", 10, 500), start=0, seconds=60)
+
+        page.put(path, "load", report.section(found, words="Measured today."))
+
+        text = path.read_text()
+        assert "## load\n\nMeasured today." in text
+        assert "400 ms: NO" in text
+
+
+@pytest.mark.owner
+@pytest.mark.django_db
+class TestData:
+    def test_there_is_as_much_as_was_asked_for(self):
+        plan = from_command_line(SMALLEST)
+
+        for work in (data.people, data.signals, data.orders, data.contacts):
+            data.fill(work, plan)
+
+        models = (Customer, Order, Signal, ContactEvent, Campaign)
+        assert [model.objects.count() for model in models] == list(plan.data.values())
+        assert OrderItem.objects.count() == 300
+        assert CustomerTotals.objects.exists()
+        assert Signal.objects.filter(customer=None).count() == 30
+
+    def test_everybody_can_come_in(self, tmp_path):
+        plan = from_command_line(SMALLEST)
+        data.fill(data.people, plan)
+        letter = tmp_path / "letter.json"
+
+        people.invite(plan, letter)
+        told = json.loads(letter.read_text())
+
+        assert letter.stat().st_mode & 0o077 == 0
+        assert len(told["staff"]) == len(told["tokens"]) == 2
+        user = User.objects.get(username=told["staff"][0]["name"])
+        assert check_password(told["password"], user.password)
+        assert ApiToken.objects.filter(user__username="load-systems").count() == 2
+        assert told["data"]["first_customer"] == Customer.objects.order_by("pk")[0].pk
+
+    def test_data_of_other_amounts_is_not_taken_for_ours(self, tmp_path):
+        kept = tmp_path / "made.json"
+        kept.write_text(json.dumps({"customers": 1}))
+
+        with pytest.raises(SystemExit, match="Remove the folder"):
+            data.ensure(from_command_line(SMALLEST), kept, print)
