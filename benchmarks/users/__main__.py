@@ -69,7 +69,11 @@ def _users(plan: Plan, address: str, *, letter: Path, notes: Path) -> float:
         *("--users", str(plan.users), "--spawn-rate", str(plan.spawn)),
         *("--run-time", f"{coming + plan.seconds:.0f}s", "--stop-timeout", "10"),
     ]
-    told = {"CRM_LOAD_LETTER": str(letter), "CRM_LOAD_NOTES": str(notes)}
+    told = {
+        "CRM_LOAD_LETTER": str(letter),
+        "CRM_LOAD_NOTES": str(notes),
+        "PYTHONPATH": str(ROOT),
+    }
     begun = time.time()
     # Its exit code speaks of errors, which our own table counts.
     subprocess.run(command, env=os.environ | told, stdout=subprocess.DEVNULL, check=False)

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from analytics.services.profiles import refresh_profiles
 from analytics.services.rfm import score_rfm
-from analytics.services.signal_reports import refresh_signal_reports
+from analytics.services.signal_reports import refresh_signals_by_day, score_signals
 from benchmarks import data as shop
 from benchmarks.users.plan import Plan
 from benchmarks.users.statements import CAMPAIGNS, CONTACTS, LINES, PRODUCTS, SIGNALS
@@ -60,7 +60,9 @@ def ensure(plan: Plan, kept: Path, say: Say) -> None:
 def _one_side(plan: Plan, say: Say) -> None:
     with closing(connection):
         _made(say, "signals", lambda: make(signals, plan))
-        _made(say, "reports of signals", refresh_signal_reports)
+        # Not gather_search_words: only mistyped words are compared with those.
+        _made(say, "interest", score_signals)
+        _made(say, "signals by day", refresh_signals_by_day)
 
 
 def _other_side(plan: Plan, say: Say) -> None:

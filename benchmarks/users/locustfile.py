@@ -1,7 +1,7 @@
 """What the users do. Run by locust in an environment of its own: no Django, only HTTP.
 
 Every answer is noted as one line: when it came, kind, name, milliseconds, what was wrong. Kinds:
-``login`` (the form sent), ``page``, ``read`` (API), ``same`` (API, unchanged since last time: 304),
+``login`` (the form sent), ``page``, ``save`` (a form sent), ``read`` (API), ``same`` (API, unchanged since last time: 304),
 ``write`` (API), ``user`` (somebody who could not go on).
 """
 # ruff: noqa: S311 - chance decides what is clicked; nothing here is secret
@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from locust import FastHttpUser, between, events, task
+
+from benchmarks.users.forms import fields
 
 TOLD: dict[str, Any] = json.loads(Path(os.environ["CRM_LOAD_LETTER"]).read_text())
 DATA = TOLD["data"]
@@ -60,20 +62,24 @@ class Staff(FastHttpUser):
     def on_start(self) -> None:
         """Sign in."""
         who = next(_staff)
+        self.may_change = who["group"] == "Steward"
         form = self._ask("/admin/login/", "login form")
         values = {
             "username": who["name"],
             "password": TOLD["password"],
             "next": "/admin/",
-            "csrfmiddlewaretoken": _CSRF.search(form)[1],
-        }  # type: ignore[index]
+            "csrfmiddlewaretoken": _CSRF.findall(form)[0],
+        }
+        self._send("/admin/login/", "sign in", "login", values)
+
+    def _send(self, path: str, name: str, kind: str, values: dict[str, str]) -> None:
         with self.client.post(
-            "/admin/login/", data=values, allow_redirects=False, name="sign in",
-            catch_response=True, headers={"Referer": f"{self.host}/admin/login/"},
+            path, data=values, allow_redirects=False, name=name, catch_response=True,
+            headers={"Referer": f"{self.host}{path}"},
         ) as answer:  # fmt: skip
-            answer.request_meta["request_type"] = "login"
+            answer.request_meta["request_type"] = kind
             if answer.status_code != 302:
-                answer.failure(f"signing in gave {answer.status_code}")
+                answer.failure(f"{path} gave {answer.status_code}")
 
     def _ask(self, path: str, name: str) -> str:
         with self.client.get(path, name=name, catch_response=True, allow_redirects=False) as answer:
@@ -105,10 +111,19 @@ class Staff(FastHttpUser):
         self._ask(f"/admin/customers/customer/?segment={random.choice(SEGMENTS)}",
                   "customers: one segment")  # fmt: skip
 
-    @task(8)
+    @task(7)
     def one(self) -> None:
         self._ask(f"/admin/customers/customer/{DATA['first_customer'] + customer()}/change/",
                   "one customer")  # fmt: skip
+
+    @task(2)
+    def change(self) -> None:
+        """Look at a customer, and save another language if the group may."""
+        path = f"/admin/customers/customer/{DATA['first_customer'] + customer()}/change/"
+        values = fields(self._ask(path, "one customer"), "customer_form")
+        if self.may_change and values:
+            values["language"] = "fr" if values.get("language") == "en" else "en"
+            self._send(path, "save a customer", "save", values)
 
     @task(2)
     def timeline(self) -> None:

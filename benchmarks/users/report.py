@@ -23,6 +23,7 @@ class Kind:
 
 KINDS = {
     "page": Kind("pages of the admin", 2500),
+    "save": Kind("forms saved in the admin", 2500),
     "read": Kind("reads over the API", 400),
     "same": Kind("reads answered from the caller's copy (304)", 400),
     "write": Kind("writes over the API", None),

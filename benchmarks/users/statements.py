@@ -78,7 +78,7 @@ SIGNALS = """
             [1 + made.i %% 8],
         round((random() * 0.9 + 0.1)::numeric, 2), 'bench', made.i::text,
         jsonb_build_object(
-            'session', 's' || made.i / 8,
+            'session', made.i / 8,
             'title', 'word' || made.one || ' word' || made.two,
             'device', (array['mobile', 'desktop'])[1 + made.i %% 2],
             'price', round((random() * 50)::numeric, 2)

@@ -8,11 +8,13 @@ from django.contrib.auth.hashers import check_password
 from analytics.models import Signal
 from benchmarks import page
 from benchmarks.users import data, people, report
+from benchmarks.users.forms import fields
 from benchmarks.users.plan import from_command_line
 from benchmarks.users.report import Answer
 from crm_project.common.models import ApiToken, User
 from customers.models import Campaign, ContactEvent, Customer
 from orders.models import CustomerTotals, Order, OrderItem
+from tests.factories import CustomerFactory, UserFactory
 
 SMALLEST = (
     "--customers 50 --orders 200 --signals 300 --contacts 100 --campaigns 10 --users 4".split()
@@ -78,6 +80,40 @@ class TestTable:
         text = path.read_text()
         assert "## load\n\nMeasured today." in text
         assert "400 ms: NO" in text
+
+
+PAGE = """
+<form id="other"><input name="q" value="no"></form>
+<form id="mine">
+  <input name="a" value="1 &amp; 2"><input name="none"><input type="submit" name="save" value="Save">
+  <input type="checkbox" name="off"><input type="checkbox" name="on" checked>
+  <select name="first"><option value="">-</option><option value="x">X</option></select>
+  <select name="second"><option value="">-</option><option value="x" selected>X</option></select>
+  <textarea name="text">
+{"a": 1}</textarea>
+</form>
+<input name="after" value="no">
+"""
+
+
+def test_a_form_is_sent_as_a_browser_would():
+    assert fields(PAGE, "mine") == {
+        "a": "1 & 2", "none": "", "on": "on", "first": "", "second": "x", "text": '{"a": 1}',
+    }  # fmt: skip
+
+
+@pytest.mark.django_db
+class TestSaving:
+    def test_the_customer_page_can_be_sent_back_as_it_came(self, client):
+        customer = CustomerFactory(language="en")
+        client.force_login(UserFactory(admin=True))
+        path = f"/admin/customers/customer/{customer.pk}/change/"
+
+        values = fields(client.get(path).content.decode(), "customer_form")
+        answer = client.post(path, {**values, "language": "fr"})
+
+        customer.refresh_from_db()
+        assert (answer.status_code, customer.language) == (302, "fr")
 
 
 @pytest.mark.owner
