@@ -48,12 +48,13 @@ def main() -> int:
     answers = report.read(notes)
     found = report.lines(answers, start=start, seconds=plan.seconds)
     console.print(report.table(found), *report.wrongs(answers), sep="\n")
-    used = "" if busy is None else f" All cores together were {busy:.0%} busy."
+    used = "" if busy is None else f" The cores were {busy:.0%} busy, arrivals included."
     console.print(used.strip())
     if plan.write:
+        command = f"make load ARGS='{' '.join(sys.argv[1:])}'"
         words = (
-            f"Measured {datetime.now(UTC):%Y-%m-%d} by `make load ARGS=\"{' '.join(sys.argv[1:])}\"`"
-            f" on: {machine()}. {plan.in_words()}{used} {READING}"
+            f"Measured {datetime.now(UTC):%Y-%m-%d} by `{command}`, scale {plan.scale}, on:"
+            f" {machine()}. {plan.in_words()}{used} {READING}"
         )
         page.put(PAGE, "load", report.section(found, words=words))
         console.print(f"Written to {PAGE.relative_to(ROOT)}.")

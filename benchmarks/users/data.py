@@ -8,7 +8,7 @@ other.
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from time import perf_counter
@@ -58,19 +58,23 @@ def ensure(plan: Plan, kept: Path, say: Say) -> None:
 
 
 def _one_side(plan: Plan, say: Say) -> None:
-    with closing(connection):
+    try:
         _made(say, "signals", lambda: make(signals, plan))
         # Not gather_search_words: only mistyped words are compared with those.
         _made(say, "interest", score_signals)
         _made(say, "signals by day", refresh_signals_by_day)
+    finally:
+        connection.close()
 
 
 def _other_side(plan: Plan, say: Say) -> None:
-    with closing(connection):
+    try:
         _made(say, "orders", lambda: make(orders, plan))
         _made(say, "scores", score_rfm)
         _made(say, "contacts", lambda: make(contacts, plan))
         _made(say, "profiles", refresh_profiles)
+    finally:
+        connection.close()
 
 
 def _made(say: Say, what: str, work: Callable[[], object]) -> None:

@@ -9,7 +9,7 @@ _TICKED = {"checkbox", "radio"}
 def fields(page: str, form: str) -> dict[str, str]:
     """Return names and values of the form with that id, as they stand in the page.
 
-    >>> fields('<form id="a"><input name="x" value="1"><input type="checkbox" name="y"></form>', "a")
+    >>> fields('<form id="a"><input name="x" value="1"><input type="radio" name="y"></form>', "a")
     {'x': '1'}
     """
     reader = _Reader(form)

@@ -1,8 +1,8 @@
 """What the users do. Run by locust in an environment of its own: no Django, only HTTP.
 
 Every answer is noted as one line: when it came, kind, name, milliseconds, what was wrong. Kinds:
-``login`` (the form sent), ``page``, ``save`` (a form sent), ``read`` (API), ``same`` (API, unchanged since last time: 304),
-``write`` (API), ``user`` (somebody who could not go on).
+``login`` (the form sent), ``page``, ``save`` (a form sent), ``read`` (API), ``same`` (API, nothing
+new since last time: 304), ``write`` (API), ``user`` (somebody who could not go on).
 """
 # ruff: noqa: S311 - chance decides what is clicked; nothing here is secret
 

@@ -86,16 +86,22 @@ def from_command_line(arguments: list[str] | None = None) -> Plan:
     parser.add_argument("--write", action="store_true", help="Keep the result in the docs.")
     given = parser.parse_args(arguments)
     usual = SCALES[given.scale]
-    amounts = {
-        name: usual[name] if (wanted := getattr(given, name)) is None else int(wanted)
-        for name in usual
-    }
+
+    def amount(name: str) -> int:
+        wanted: int | None = getattr(given, name)
+        return usual[name] if wanted is None else wanted
+
     return Plan(
         scale=given.scale,
         users=given.users,
+        customers=amount("customers"),
+        orders=amount("orders"),
+        signals=amount("signals"),
+        contacts=amount("contacts"),
+        campaigns=amount("campaigns"),
+        seconds=amount("seconds"),
         workers=given.workers,
         staff_share=given.staff_share,
         spawn=given.spawn,
         write=given.write,
-        **amounts,
     )

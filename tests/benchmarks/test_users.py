@@ -16,9 +16,10 @@ from customers.models import Campaign, ContactEvent, Customer
 from orders.models import CustomerTotals, Order, OrderItem
 from tests.factories import CustomerFactory, UserFactory
 
-SMALLEST = (
-    "--customers 50 --orders 200 --signals 300 --contacts 100 --campaigns 10 --users 4".split()
-)
+SMALLEST = [
+    "--customers=50", "--orders=200", "--signals=300", "--contacts=100", "--campaigns=10",
+    "--users=4",
+]  # fmt: skip
 
 
 def answers(kind, *milliseconds, at=10.0, wrong=""):
@@ -85,7 +86,8 @@ class TestTable:
 PAGE = """
 <form id="other"><input name="q" value="no"></form>
 <form id="mine">
-  <input name="a" value="1 &amp; 2"><input name="none"><input type="submit" name="save" value="Save">
+  <input name="a" value="1 &amp; 2"><input name="none">
+  <input type="submit" name="save" value="Save">
   <input type="checkbox" name="off"><input type="checkbox" name="on" checked>
   <select name="first"><option value="">-</option><option value="x">X</option></select>
   <select name="second"><option value="">-</option><option value="x" selected>X</option></select>
