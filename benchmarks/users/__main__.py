@@ -35,7 +35,7 @@ def main() -> int:
     console = Console(width=None if Console().is_terminal else 180)
     home = start_apart(f"load-{plan.scale}", QUIET)
     # Imported late: they need Django and the server.
-    from benchmarks.users import data, people, site  # noqa: PLC0415
+    from benchmarks.users import data, people, site  # noqa: PLC0415 - they need Django
 
     console.print(f"[dim]{machine()}[/dim]\n{plan.in_words()}")
     data.ensure(plan, home / "made.json", console.print)

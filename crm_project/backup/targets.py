@@ -131,11 +131,11 @@ def open_target(url: str, s3: S3Options | None = None) -> Target:
     parts = urlsplit(url)
     # Imported late: boto3 takes a third of a second, and few processes make backups.
     if parts.scheme == "file":
-        from crm_project.backup.folder import FolderTarget  # noqa: PLC0415
+        from crm_project.backup.folder import FolderTarget  # noqa: PLC0415 - it needs this module
 
         return FolderTarget(unquote(parts.path))
-    from crm_project.backup.bucket import BucketTarget  # noqa: PLC0415
-    from crm_project.backup.locked_bucket import LockedBucketTarget  # noqa: PLC0415
+    from crm_project.backup.bucket import BucketTarget  # noqa: PLC0415 - boto3 is slow to load
+    from crm_project.backup.locked_bucket import LockedBucketTarget  # noqa: PLC0415 - boto3 is slow to load
 
     options = s3 or S3Options()
     kind = LockedBucketTarget if options.lock_days else BucketTarget

@@ -16,9 +16,9 @@ class CommonConfig(AppConfig):
 
     def ready(self) -> None:
         # Imported here: models exist only once all apps are loaded.
-        from crm_project.common import backup_jobs, freshness, telemetry, tracing  # noqa: PLC0415
+        from crm_project.common import backup_jobs, freshness, telemetry, tracing  # noqa: PLC0415 - see above
         from crm_project.common import checks as checks  # noqa: PLC0415 - registers the checks
-        from crm_project.common.jobs import register  # noqa: PLC0415
+        from crm_project.common.jobs import register  # noqa: PLC0415 - see above
 
         tracing.start()
         telemetry.start()

@@ -62,17 +62,17 @@ def without_personal_data(event: "Event", hint: "Hint") -> "Event":
 def _start_opentelemetry() -> None:
     """Trace requests, tasks and statements. The SDK reads its own ``OTEL_`` variables."""
     from opentelemetry import trace  # noqa: PLC0415 - only where it is asked for
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415 - where asked for
         OTLPSpanExporter,
     )
-    from opentelemetry.instrumentation.celery import CeleryInstrumentor  # noqa: PLC0415
-    from opentelemetry.instrumentation.django import DjangoInstrumentor  # noqa: PLC0415
-    from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor  # noqa: PLC0415
-    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
-    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+    from opentelemetry.instrumentation.celery import CeleryInstrumentor  # noqa: PLC0415 - where asked for
+    from opentelemetry.instrumentation.django import DjangoInstrumentor  # noqa: PLC0415 - where asked for
+    from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor  # noqa: PLC0415 - where asked for
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - where asked for
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - where asked for
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - where asked for
 
-    from crm_project.common.telemetry_spans import Withholding  # noqa: PLC0415
+    from crm_project.common.telemetry_spans import Withholding  # noqa: PLC0415 - where asked for
 
     resource = Resource.create(
         {
