@@ -119,9 +119,8 @@ class TestExports:
             .distinct("customer_id")
             .order_by("customer_id")[:3]
         )
-        ContactEventFactory(
-            customer=first.customer, occurred_at=made_export.created_at - timedelta(days=134)
-        )
+        noon = timezone.localtime(made_export.created_at).replace(hour=12)
+        ContactEventFactory(customer=first.customer, occurred_at=noon - timedelta(days=134))
         with pgtrigger.ignore("recommendations.Assignment:arm_stays"):
             Assignment.objects.filter(customer=second.customer).update(arm="control")
         RecoItem.objects.filter(pk=third.item_id, run=made_export.run).update(status="pending")
