@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from crm_project.backup.errors import TargetError, TargetFullError
+from crm_project.backup.errors import GoneError, TargetError, TargetFullError
 from crm_project.backup.targets import Readable, S3Options, Stored, Upload, Watched, upper_first
 
 PART_BYTES = 16 * 1024 * 1024
@@ -127,7 +127,7 @@ class BucketTarget:
         if code == "NoSuchBucket":
             return TargetError(f"There is no bucket {self._bucket}. Make it first.")
         if code in _MISSING:
-            return TargetError(f"What was looked for in {self.words} is not there.")
+            return GoneError(f"What was looked for in {self.words} is not there.")
         if code in _FULL:
             return TargetFullError(f"There is no room left in {self.words} ({code}).")
         if code in _NO_LOCKS:

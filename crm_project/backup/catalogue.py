@@ -1,14 +1,18 @@
 """What lies at a target: backups, damaged ones said so, and halves that nobody finished."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from crm_project.backup.errors import BackupError, DamagedError
-from crm_project.backup.manifest import NAME, SUFFIX, Manifest
-from crm_project.backup.targets import Target
+from crm_project.backup.errors import BackupError, DamagedError, GoneError
+from crm_project.backup.manifest import FILES, MOST_BYTES, NAME, SUFFIX, Manifest
+from crm_project.backup.targets import Readable, Target
 
 HALF_AFTER = timedelta(days=1)
 """No upload lasts so long: what has no manifest by then never gets one."""
+
+
+AHEAD = timedelta(minutes=10)
+"""So far two clocks may differ. What is of a later time yet was made under a wrong one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ def entries(target: Target) -> list[Entry]:
         except DamagedError as error:
             found.append(Entry(name, None, str(error)))
             continue
+        except GoneError:
+            continue  # retention took it away while we looked
         file = stored.get(manifest.file)
         if file is None:
             found.append(Entry(name, manifest, "Its file is gone."))
@@ -52,14 +58,27 @@ def read_manifest(target: Target, name: str) -> Manifest:
     """Read one manifest. Raises ``DamagedError``, or ``TargetError`` where there is none."""
     key = f"{name}{SUFFIX}"
     with target.read(key) as stream:
-        manifest = Manifest.from_bytes(stream.read(), key=key)
+        manifest = Manifest.from_bytes(_all_of(stream, key), key=key)
     if manifest.name != name:
         raise DamagedError(f"The manifest {key} is that of {manifest.name}.")
     return manifest
 
 
+def _all_of(stream: Readable, key: str) -> bytes:
+    """Read what is no larger than a manifest can be: anybody may have put anything there."""
+    text = bytearray()
+    while block := stream.read(MOST_BYTES + 1 - len(text)):
+        text += block
+        if len(text) > MOST_BYTES:
+            raise DamagedError(f"The manifest {key} is too large to be one.")
+    return bytes(text)
+
+
 def find(target: Target, name: str = "") -> Manifest:
     """Return the manifest of a backup, by default of the newest one that is of use.
+
+    One of a time to come, made while a clock was wrong, is only taken where there is no other: else
+    it would hide every newer one.
 
     Raises ``BackupError`` when there is none of that name, or it is damaged.
     """
@@ -69,16 +88,18 @@ def find(target: Target, name: str = "") -> Manifest:
         if name:
             raise BackupError(f"There is no backup {name!r} in {target.words}.")
         raise BackupError(f"There is no backup in {target.words}. Run: manage.py backup create")
-    entry = wanted[0]
+    soon = datetime.now(UTC) + AHEAD
+    entry = min(wanted, key=lambda one: bool(one.manifest and one.manifest.created_at > soon))
     if entry.manifest is None or entry.problem:
         raise DamagedError(f"The backup {entry.name} cannot be used. {entry.problem}")
     return entry.manifest
 
 
-def remove(target: Target, manifest: Manifest) -> None:
+def remove(target: Target, name: str) -> None:
     """Remove a backup: first the manifest, so that it is none before its file goes."""
-    target.delete(manifest.key)
-    target.delete(manifest.file)
+    target.delete(f"{name}{SUFFIX}")
+    for end in FILES:
+        target.delete(f"{name}{end}")
 
 
 def sweep(target: Target, now: datetime) -> list[str]:

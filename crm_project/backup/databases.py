@@ -1,5 +1,6 @@
 """Databases beside the one in use: made for a restore, looked into, put in its place, dropped."""
 
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,12 @@ from crm_project.backup.server import Server
 
 def new_name(base: str, purpose: str) -> str:
     """Return a name for a new database that tells whose it is: ``crm_drill_1a2b3c4d``."""
-    return f"{base[:40]}_{purpose}_{secrets.token_hex(4)}"
+    return f"{beginning(base)}_{purpose}_{secrets.token_hex(4)}"
+
+
+def beginning(base: str) -> str:
+    """Return as much of a name as leaves room for more: PostgreSQL cuts after 63 bytes."""
+    return base.encode()[:40].decode(errors="ignore")
 
 
 @contextmanager
@@ -60,22 +66,24 @@ _OPTIONS = {
 
 
 def drop_database(server: Server, name: str) -> None:
-    """Drop a database, whoever is connected to it."""
-    with _on_server(server) as connection:
-        statement = sql.SQL("drop database if exists {} with (force)")
-        connection.execute(statement.format(sql.Identifier(name)))
+    """Drop a database, whoever is connected to it. Raises ``BackupError`` when it stays."""
+    statement = sql.SQL("drop database if exists {} with (force)")
+    try:
+        with _on_server(server) as connection:
+            connection.execute(statement.format(sql.Identifier(name)))
+    except psycopg.Error as error:
+        raise BackupError(f"The database {name} cannot be dropped: {first_line(error)}") from error
 
 
 def left_over(server: Server, purpose: str) -> list[str]:
     """Return databases that a killed drill or restore of this database left behind."""
-    pattern = f"^{server.database[:40]}_{purpose}_[0-9a-f]{{8}}$"
+    ours = re.compile(re.escape(beginning(server.database)) + f"_{purpose}_[0-9a-f]{{8}}")
     with _on_server(server) as connection:
         found = connection.execute(
-            "select datname from pg_database where datname ~ %s and not exists "
-            "(select from pg_stat_activity as a where a.datname = pg_database.datname)",
-            [pattern],
+            "select datname from pg_database where not exists "
+            "(select from pg_stat_activity as a where a.datname = pg_database.datname)"
         )
-        return [name for (name,) in found]
+        return [name for (name,) in found if ours.fullmatch(name)]
 
 
 def exists(server: Server) -> bool:

@@ -13,6 +13,10 @@ class TargetFullError(TargetError):
     """There is no room for the backup where backups are kept."""
 
 
+class GoneError(TargetError):
+    """What was looked for is not there, or no longer."""
+
+
 class DamagedError(BackupError):
     """A backup is not what was written."""
 

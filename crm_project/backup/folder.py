@@ -5,11 +5,11 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from crm_project.backup.errors import TargetError, TargetFullError
+from crm_project.backup.errors import GoneError, TargetError, TargetFullError
 from crm_project.backup.targets import Readable, Stored, Upload, Watched, upper_first
 
 HALF = ".half-"
@@ -48,10 +48,12 @@ class FolderTarget:
         found = {}
         with self._trouble():
             for entry in os.scandir(self._made()):
-                if entry.is_file() and not entry.name.startswith("."):
-                    status = entry.stat()
-                    when = datetime.fromtimestamp(status.st_mtime, UTC)
-                    found[entry.name] = Stored(status.st_size, when)
+                # Retention may take one away while we look.
+                with suppress(FileNotFoundError):
+                    if entry.is_file() and not entry.name.startswith("."):
+                        status = entry.stat()
+                        when = datetime.fromtimestamp(status.st_mtime, UTC)
+                        found[entry.name] = Stored(status.st_size, when)
         return found
 
     def delete(self, key: str) -> None:
@@ -88,7 +90,7 @@ class FolderTarget:
                 "backup was removed. Make room there, or name another place in CRM_BACKUP_URL."
             )
         if error.errno == errno.ENOENT:
-            return TargetError(
+            return GoneError(
                 f"{self._folder} or what was looked for in it is not there. Is its disk mounted?"
             )
         return TargetError(f"{upper_first(self.words)} cannot be used: {error.strerror}.")

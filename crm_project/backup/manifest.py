@@ -12,7 +12,15 @@ from crm_project.backup.errors import DamagedError
 
 FORMAT = 1
 SUFFIX = ".json"
-NAME = re.compile(r"^[a-z0-9]+-\d{8}T\d{6}Z-[0-9a-f]{8}$")
+NAME = re.compile(r"^[a-z0-9]+-(\d{8}T\d{6}Z)-[0-9a-f]{8}$", re.ASCII)
+FILES = (".dump.zst", ".dump.zst.age")
+"""What follows the name in the key of a packed dump."""
+
+MOST_BYTES = 64 * 1024 * 1024
+"""Of a manifest; one of a million tables has less. What is larger is not read."""
+
+COMPARED_APART = frozenset({"extensions"})
+"""Kinds of objects whose versions another server may have otherwise: that is a note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +105,7 @@ class Manifest:
             seal, version = body.pop("seal"), body.get("format")
             if version == FORMAT and seal == _seal(body):
                 return _read(body)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DamagedError(f"The manifest {key} cannot be read: it is damaged.") from error
         if version != FORMAT:
             raise DamagedError(f"The manifest {key} has format {version!r}; this program reads 1.")
@@ -113,7 +121,25 @@ def _read(body: dict[str, Any]) -> Manifest:
     tables = {name: TableFacts(**facts) for name, facts in contents.pop("tables").items()}
     del body["format"]
     created_at = datetime.fromisoformat(body.pop("created_at"))
+    if created_at.tzinfo is None:
+        raise ValueError
+    # A seal keeps accidents out, and no forger: what it names must be its own.
+    if body["file"] not in {f"{body['name']}{end}" for end in FILES}:
+        raise ValueError
     return Manifest(**body, created_at=created_at, contents=Contents(tables=tables, **contents))
+
+
+def moment_of(name: str) -> datetime | None:
+    """Return the moment in a backup's name; None where it has none.
+
+    >>> moment_of("crm-20260331T020000Z-0a1b2c3d").isoformat()
+    '2026-03-31T02:00:00+00:00'
+    """
+    found = NAME.match(name)
+    try:
+        return datetime.strptime(f"{found[1]}+0000", "%Y%m%dT%H%M%SZ%z") if found else None
+    except ValueError:
+        return None
 
 
 def differences(expected: Contents, found: Contents) -> list[str]:
@@ -145,7 +171,7 @@ def _of_sequences(expected: dict[str, int], found: dict[str, int]) -> Iterator[s
 
 
 def _of_objects(expected: dict[str, str], found: dict[str, str]) -> Iterator[str]:
-    for kind in sorted(expected.keys() | found):
+    for kind in sorted((expected.keys() | found) - COMPARED_APART):
         there, here = expected.get(kind, "none"), found.get(kind, "none")
         if there != here:
             counted = f"{here.partition(' ')[0]} of {there.partition(' ')[0]}"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import psycopg
 
@@ -119,6 +119,7 @@ def restore(
             found = contents.measure(
                 connection, lambda done, total, name: told(done, total, f"Comparing {name}")
             )
+            missing = _extensions(connection, manifest, notes)
     except psycopg.Error as error:
         drop_database(server, database)
         raise BackupError(f"The restored database cannot be read: {first_line(error)}") from error
@@ -132,9 +133,26 @@ def restore(
         compare_seconds=time.monotonic() - filled,
         tables=len(found.tables),
         rows=found.rows,
-        differences=differences(manifest.contents, found),
+        differences=differences(manifest.contents, found) + missing,
         notes=notes,
     )
+
+
+def _extensions(
+    connection: psycopg.Connection[Any], manifest: Manifest, notes: list[str]
+) -> list[str]:
+    """Return in words which extensions are missing; other versions of them are only noted.
+
+    A dump names no versions: a newer server restores with its own, and must be free to.
+    """
+    here = dict(connection.execute("select extname, extversion from pg_extension").fetchall())
+    there = {name: v for name, v in manifest.versions.items() if name not in {"server", "pg_dump"}}
+    notes += [
+        f"Extension {name} is {here[name]} here, and was {version} in the backup."
+        for name, version in sorted(there.items())
+        if here.get(name, version) != version
+    ]
+    return [f"Extension {name} is missing." for name in sorted(there.keys() - here)]
 
 
 def _fill(

@@ -20,13 +20,23 @@ def expired(
 ) -> list[str]:
     """Return the names that are past retention, oldest first.
 
-    The newest of ``good`` stays however old it is, and so does what ``keep`` names. A backup of
-    exactly ``keep_days`` days stays; a second more, and it goes.
+    The newest of ``good`` stays however old it is, and so does what ``keep`` names. A backup that
+    is exactly ``keep_days`` days older than the newest stays; a second more, and it goes.
 
     Args:
         good: the backups that could be restored, as far as it is known.
         keep: names that stay in any case, such as the last one that was restored in a drill.
     """
     by_age = sorted(good, key=lambda backup: (backup.created_at, backup.name))
-    limit = now - timedelta(days=keep_days)
+    limit = oldest_kept(by_age, now=now, keep_days=keep_days)
     return [b.name for b in by_age[:-1] if b.created_at < limit and b.name not in keep]
+
+
+def oldest_kept(good: Iterable[Dated], *, now: datetime, keep_days: int) -> datetime:
+    """Return the moment from which backups stay: so many days before the newest.
+
+    Not before now: a clock that jumps ahead, or weeks without a new backup, would cost all but one.
+    What claims to be of a time to come, made while a clock was wrong, counts for nothing here.
+    """
+    moments = [backup.created_at for backup in good if backup.created_at <= now]
+    return max(moments, default=now) - timedelta(days=keep_days)

@@ -73,9 +73,14 @@ class Server:
             "PGAPPNAME": "crm backup",
             "PGOPTIONS": _SESSION,
         }
-        # Where the login's certificates lie, unless said otherwise.
-        kept = {name: os.environ[name] for name in ("HOME",) if name in os.environ}
-        return fixed | kept | ({"PGPASSWORD": self.password} if self.password else {})
+        # How to reach and to trust the server (PGSSLMODE, PGSSLROOTCERT …): as our own sessions do.
+        # Where the login's certificates lie, unless said otherwise: in HOME.
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name == "HOME" or (name.startswith("PG") and name not in fixed)
+        }
+        return kept | fixed | ({"PGPASSWORD": self.password} if self.password else {})
 
     def own_database(self) -> "Server":
         """Return the database to connect to for making, renaming and dropping others."""

@@ -7,7 +7,11 @@ where ``DATABASE_URL`` or ``REDIS_URL`` is not set. Importing this package start
 
 from crm_project.embedded.errors import EmbeddedError, EmbeddedRefused, EmbeddedUnavailable
 from crm_project.embedded.layout import crm_home
-from crm_project.embedded.process import command_needs_services, ensure_for_process
+from crm_project.embedded.process import (
+    command_needs_services,
+    end_cleanly_on_signals,
+    ensure_for_process,
+)
 from crm_project.embedded.services import (
     Status,
     celery_broker_url,
@@ -29,6 +33,7 @@ __all__ = [
     "command_needs_services",
     "crm_home",
     "database_config",
+    "end_cleanly_on_signals",
     "ensure_for_process",
     "ensure_services",
     "needed",

@@ -42,7 +42,7 @@ def ensure_for_process(*, handle_signals: bool = False) -> None:
     if not (with_postgres or with_valkey):
         return
     if handle_signals:
-        _end_cleanly_on_signals()
+        end_cleanly_on_signals()
     ensure_services(postgres=with_postgres, valkey=with_valkey)
 
 
@@ -64,7 +64,8 @@ def command_needs_services(arguments: Sequence[str]) -> bool:
     return arguments[1] not in WITHOUT_SERVICES
 
 
-def _end_cleanly_on_signals() -> None:
+def end_cleanly_on_signals() -> None:
+    """Let SIGTERM and SIGHUP end this process through its clean-up, as Ctrl-C does."""
     if threading.current_thread() is not threading.main_thread():
         return
     owner = os.getpid()

@@ -53,8 +53,8 @@ def owners_server():
 class Shop:
     """A database with a bit of everything, on the tests' server; ``remove`` it afterwards."""
 
-    def __init__(self):
-        self.name = f"crm_shop_{secrets.token_hex(4)}"
+    def __init__(self, name="crm_shop"):
+        self.name = f"{name}_{secrets.token_hex(4)}"
         self.server = owners_server().at(self.name)
         self.programs = backup_setup.programs()
         with self.server.own_database().connect(autocommit=True) as session:
@@ -69,8 +69,8 @@ class Shop:
     def databases(self):
         """Return the names of the shop's database and of all that were made from it."""
         with self.server.own_database().connect() as session:
-            query = "select datname from pg_database where datname like %s order by 1"
-            return [name for (name,) in session.execute(query, [f"{self.name}%"])]
+            query = "select datname from pg_database where starts_with(datname, %s) order by 1"
+            return [name for (name,) in session.execute(query, [databases.beginning(self.name)])]
 
     def run(self, statement):
         with self.server.connect() as session:

@@ -29,7 +29,7 @@ def copies(*days):
 
 class TestRetention:
     def test_thirty_days_stay_and_a_second_more_goes(self):
-        old = [*copies(1, 30), Copy("over", NOW - timedelta(days=30, seconds=1))]
+        old = [*copies(0, 30), Copy("over", NOW - timedelta(days=30, seconds=1))]
         assert expired(old, now=NOW, keep_days=30) == ["over"]
 
     def test_the_last_good_one_stays_however_old_it_is(self):

@@ -99,8 +99,11 @@ class TestPrune:
         good, bad = (backups.create_backup() for _ in range(2))
         (tmp_path / "backups" / f"{bad.name}.dump.zst").write_bytes(b"cut")
         settings.CRM_BACKUP = replace(settings.CRM_BACKUP, keep_days=0)
-        assert backups.prune_backups().removed == [bad.name]
+        assert backups.prune_backups().removed == []
         assert catalogue.find(backup_setup.target()).name == good.name
+        newest = backups.create_backup().name
+        left = {entry.name for entry in catalogue.entries(backup_setup.target())}
+        assert left == {newest}
 
     def test_what_the_place_keeps_is_said_and_still_counts_as_there(
         self, in_use, settings, monkeypatch

@@ -1,5 +1,6 @@
 """The database's roles, each logged in for real: what it may do, and what it tries in vain."""
 
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 
 import psycopg
@@ -284,12 +285,56 @@ def test_applying_again_changes_nothing_and_takes_back_what_was_given_by_hand(lo
             cursor.execute("grant all on customers_customer to ask_user, public")
             cursor.execute("grant pg_read_all_data to ask_user")
             cursor.execute("alter role ask_user in database roles_in_test set work_mem = '1GB'")
+            cursor.execute("alter role ask_user set statement_timeout = 0")
+            cursor.execute("alter role ask_user set temp_buffers = '64MB'")
         apply_roles(passwords={})
 
     assert rights() == before
-    assert login("ask_user").execute("show work_mem").fetchone() != ("1GB",)
+    session = login("ask_user")
+    assert session.execute("show work_mem").fetchone() != ("1GB",)
+    assert session.execute("show temp_buffers").fetchone() != ("64MB",)
+    assert session.execute("show statement_timeout").fetchone() == ("5s",)
     with pytest.raises(errors.InsufficientPrivilege):
         login("ask_user").execute("select * from customers_customer")
+
+
+@pytest.fixture
+def odd_role(database):
+    """A role with an odd name that a person made, to whom somebody with the right gave more."""
+    made = '"Reporting: the ""team"" (2)", giver'
+    with database_template._server() as server:
+        server.execute(f"create role {made.replace(', ', '; create role ')}")
+        server.execute("grant pg_monitor to giver with admin option")
+        server.execute("grant pg_monitor to ask_user granted by giver")
+        server.execute('grant "Reporting: the ""team"" (2)" to ml_user')
+        yield
+        server.execute(f"drop role {made}")
+
+
+@pytest.mark.usefixtures("odd_role")
+def test_memberships_are_taken_back_whatever_the_roles_name_and_whoever_gave_them(database):
+    with database_template.on_database(NAME):
+        apply_roles(passwords={})
+    with database_template._server() as server:
+        found = server.execute(
+            "select count(*) from pg_auth_members where member = any(%s::regrole[])",
+            [["ask_user", "ml_user"]],
+        )
+        assert found.fetchone() == (0,)
+
+
+def test_two_deployments_at_once_wait_for_each_other(database, login):
+    def apply():
+        try:
+            return len(apply_roles(passwords=PASSWORDS).statements)
+        finally:
+            connection.close()  # each thread has its own
+
+    with database_template.on_database(NAME), ThreadPoolExecutor(3) as at_once:
+        done = [at_once.submit(apply) for _ in range(3)]
+        counted = {one.result(timeout=120) for one in done}
+    assert len(counted) == 1
+    assert login("app_user").execute("select 1").fetchone() == (1,)
 
 
 def test_the_owner_can_apply_them_and_migrate(database, login):

@@ -23,7 +23,7 @@ def test_what_comes_back_from_a_bucket_is_what_was_there(shop, service):
     assert names(target) == [manifest.name]
     found = shop.restore(target, manifest, keys)
     assert (found.differences, found.rows) == ([], 2101)
-    catalogue.remove(target, manifest)
+    catalogue.remove(target, manifest.name)
     assert target.stored() == {}
 
 
@@ -68,7 +68,7 @@ def test_a_locked_backup_cannot_be_removed_by_us_or_by_its_writer(shop, locked):
     manifest = shop.back_up(target)
 
     with pytest.raises(TargetError, match="It is locked until"):
-        catalogue.remove(target, manifest)
+        catalogue.remove(target, manifest.name)
     for key in (manifest.key, manifest.file):
         for version in client.list_object_versions(Bucket="locked", Prefix=f"crm/{key}")[
             "Versions"
@@ -110,7 +110,7 @@ def test_a_backup_whose_lock_is_over_is_removed_with_all_its_versions(shop, lock
 
     def removed():
         try:
-            catalogue.remove(target, manifest)
+            catalogue.remove(target, manifest.name)
         except TargetError:
             return False
         return True

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import LiteralString
 
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from crm_project.backup import catalogue
@@ -24,7 +24,18 @@ def backups_there() -> list[Entry]:
 
 
 def newest_drills() -> dict[str, DrillRun]:
-    """Return the newest successful drill of each backup, by the backup's name."""
+    """Return the newest successful drill of each backup, by the backup's name.
+
+    None where the history cannot be read: who wants to know what backups there are may have lost
+    the database.
+    """
+    try:
+        return _newest_drills()
+    except DatabaseError:
+        return {}
+
+
+def _newest_drills() -> dict[str, DrillRun]:
     runs = DrillRun.objects.succeeded().order_by("backup_name", "-started_at")
     return {run.backup_name: run for run in runs.distinct("backup_name")}
 
@@ -74,8 +85,12 @@ class Trust:
 def trust() -> Trust:
     """Return how old the newest backup and the newest proof are."""
     now = timezone.now()
-    newest = BackupRun.objects.succeeded().filter(removed_at=None).order_by("-taken_at").first()
-    proof = DrillRun.objects.succeeded().order_by("-finished_at").first()
+    # What a wrong clock dated into the future would look new for as long as that lasts.
+    soon = now + catalogue.AHEAD
+    there = BackupRun.objects.succeeded().filter(removed_at=None, taken_at__lte=soon)
+    newest = there.order_by("-taken_at").first()
+    proved = DrillRun.objects.succeeded().filter(finished_at__lte=soon)
+    proof = proved.order_by("-finished_at").first()
     last_try = BackupRun.objects.over().order_by("-started_at").first()
     last_drill = DrillRun.objects.over().order_by("-started_at").first()
     return Trust(

@@ -19,7 +19,10 @@ _NOT_OF_EXTENSIONS = """
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Who is logged in where, and which roles there are."""
+    """Who is logged in where, and which roles there are.
+
+    ``memberships``: who is a member of what, and who made them so.
+    """
 
     user: str
     database: str
@@ -28,7 +31,7 @@ class Server:
     connections: int
     roles: frozenset[str]
     schemas: tuple[str, ...]
-    memberships: tuple[tuple[str, str], ...]
+    memberships: tuple[tuple[str, str, str], ...]
     passwords: dict[str, bool] | None
 
     def has_password(self, role: str) -> bool | None:
@@ -93,10 +96,11 @@ def server() -> Server:
             )
         ),
         memberships=tuple(
-            (str(member), str(of))
-            for member, of in _rows(
-                "select m.member::regrole::text, m.roleid::regrole::text from pg_auth_members as m"
-                " where m.member::regrole::text = any(%(names)s)",
+            (str(member), str(of), str(grantor))
+            for member, of, grantor in _rows(
+                "select pg_get_userbyid(m.member), pg_get_userbyid(m.roleid),"
+                " pg_get_userbyid(m.grantor) from pg_auth_members as m"
+                " where pg_get_userbyid(m.member) = any(%(names)s)",
                 names=names,
             )
         ),

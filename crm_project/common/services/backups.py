@@ -1,7 +1,7 @@
 """Make, check and remove backups, and keep the history of it."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from os import devnull
 from pathlib import Path
 
@@ -10,9 +10,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from crm_project.backup import catalogue, retention
+from crm_project.backup.catalogue import Entry
 from crm_project.backup.errors import BackupError
 from crm_project.backup.making import make
-from crm_project.backup.manifest import Manifest
+from crm_project.backup.manifest import Manifest, moment_of
 from crm_project.backup.packing import unpack
 from crm_project.backup.targets import Target
 from crm_project.common import backup_setup as setup
@@ -94,34 +95,36 @@ def prune_backups(*, dry_run: bool = False) -> Pruned:
 def _prune(target: Target, *, dry_run: bool) -> Pruned:
     now = timezone.now()
     entries = catalogue.entries(target)
-    manifests = {entry.name: entry.manifest for entry in entries if entry.manifest}
-    good = [manifests[entry.name] for entry in entries if entry.good]
+    good = [entry.manifest for entry in entries if entry.manifest and entry.good]
     proved = DrillRun.objects.succeeded().filter(backup_name__in=[one.name for one in good])
     newest_proved = proved.order_by("-taken_at").values_list("backup_name", flat=True).first()
     keep = {newest_proved} if newest_proved else set()
     going = retention.expired(good, now=now, keep_days=settings.CRM_BACKUP.keep_days, keep=keep)
     if good:
         # Damaged ones only where a good one is left: they may be all that there is to be saved.
-        bad = [m for name, m in manifests.items() if name not in {one.name for one in good}]
-        limit = now - timedelta(days=settings.CRM_BACKUP.keep_days)
-        going += [manifest.name for manifest in bad if manifest.created_at < limit]
+        limit = retention.oldest_kept(good, now=now, keep_days=settings.CRM_BACKUP.keep_days)
+        going += [one.name for one in entries if not one.good and _older(one, limit)]
     result = Pruned(removed=[], halves=[] if dry_run else catalogue.sweep(target, now))
     for name in going:
-        _remove(target, manifests[name], now, result, dry_run=dry_run)
+        _remove(target, name, now, result, dry_run=dry_run)
     return result
 
 
-def _remove(
-    target: Target, manifest: Manifest, now: datetime, result: Pruned, *, dry_run: bool
-) -> None:
+def _older(entry: Entry, limit: datetime) -> bool:
+    """Tell whether a backup is of before a moment; where its manifest is damaged, by its name."""
+    moment = entry.manifest.created_at if entry.manifest else moment_of(entry.name)
+    return moment is not None and moment < limit
+
+
+def _remove(target: Target, name: str, now: datetime, result: Pruned, *, dry_run: bool) -> None:
     try:
         if not dry_run:
-            catalogue.remove(target, manifest)
-            BackupRun.objects.filter(name=manifest.name).update(removed_at=now)
+            catalogue.remove(target, name)
+            BackupRun.objects.filter(name=name).update(removed_at=now)
     except BackupError as error:
-        result.refused[manifest.name] = str(error)
+        result.refused[name] = str(error)
     else:
-        result.removed.append(manifest.name)
+        result.removed.append(name)
 
 
 @dataclass(frozen=True, slots=True)

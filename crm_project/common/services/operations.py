@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import structlog
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from crm_project.common.backup_setup import in_words
 from crm_project.common.models.backup import Operation
 from crm_project.common.services import refresh
+
+logger = structlog.get_logger(__name__)
 
 
 @contextmanager
@@ -34,4 +38,20 @@ def recorded(run: Operation, step: str) -> Iterator[None]:
         raise
     finally:
         run.finished_at = timezone.now()
+        _keep(run)
+
+
+def _keep(run: Operation) -> None:
+    """Save the end of an attempt; the work took long, and the server may have begun anew.
+
+    Where it cannot be reached, what went wrong with the work is told, and not this: the next
+    attempt notes that this one was killed.
+    """
+    if not connection.in_atomic_block and not connection.is_usable():
+        connection.close()
+    try:
         run.save()
+    except OperationalError as error:
+        logger.warning(
+            "operation_not_recorded", kind=type(run).__name__, error=type(error).__name__
+        )

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
+import structlog
 from django.conf import settings
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
@@ -24,10 +25,15 @@ from crm_project.common.services.operations import recorded
 DRILL_LOCK = 7_264_202
 """The advisory lock of drills; any number that nothing else uses."""
 
+RESTORE_LOCK = 7_264_204
+"""The advisory lock of restores, held in the server's own database: ours is replaced."""
+
 MOST = 50
 """Differences that are kept of one drill."""
 
 DRILL, RESTORE, BEFORE = "drill", "restore", "before"
+
+logger = structlog.get_logger(__name__)
 
 
 def _silent(done: int, total: int | None, message: str) -> None:
@@ -54,14 +60,22 @@ def drill(*, name: str = "", progress: Progress = _silent) -> DrillRun:
     with setup.in_words(), setup.alone(server, DRILL_LOCK, "Another drill is under way."):
         run = DrillRun(started_at=timezone.now(), backup_name=name)
         with recorded(run, "backup drill"):
-            for old in databases.left_over(server, DRILL):
-                databases.drop_database(server, old)
+            _drop_left_over(server, DRILL)
             target = setup.target()
             manifest = catalogue.find(target, name)
             run.backup_name, run.taken_at = manifest.name, manifest.created_at
             run.save()
             _drill(run, target, manifest, server, progress)
     return run
+
+
+def _drop_left_over(server: Server, purpose: str) -> None:
+    """Drop what a killed process left; what stays costs room, and is no reason not to work."""
+    for old in databases.left_over(server, purpose):
+        try:
+            databases.drop_database(server, old)
+        except BackupError as error:
+            logger.warning("database_not_dropped", database=old, error=str(error))
 
 
 def _drill(
@@ -159,15 +173,22 @@ def restore_backup(
 
     Raises ``CrmError`` in words; the database is then as it was.
     """
-    with setup.in_words():
-        server = setup.server()
+    server = setup.server()
+    alone = setup.alone(server.own_database(), RESTORE_LOCK, "Another restore is under way.")
+    with setup.in_words(), alone:
         wanted = server.at(into) if into else server
+        _drop_left_over(server, RESTORE)
         _refuse_what_is_full(wanted, into=into, force=force)
         target = setup.target()
         manifest = catalogue.find(target, name)
         fresh = databases.new_name(server.database, RESTORE)
         restored = _restored(target, manifest, server, fresh, progress)
-        result = _put_in_place(manifest, restored, wanted, fresh)
+        try:
+            result = _put_in_place(manifest, restored, wanted, fresh)
+        except BaseException:
+            # Where it has its new name already, there is none of this one.
+            databases.drop_database(server, fresh)
+            raise
         if not into:
             _bring_history_up_to_date(target)
     return result
@@ -188,14 +209,13 @@ def _put_in_place(
 ) -> RestoreResult:
     """Exchange the databases, unless the new one is not what it should be."""
     if restored.differences:
-        databases.drop_database(wanted, fresh)
         raise BackupError(
             f"The restored database differs from the backup's manifest: {restored.differences[0]} "
             "It was dropped; the present one was not touched."
         )
     newer, _ = compare_migrations(wanted.at(fresh))
     was_empty = databases.is_empty(wanted)
-    aside = f"{wanted.database[:40]}_{BEFORE}_{timezone.now():%Y%m%d%H%M%S}"
+    aside = f"{databases.beginning(wanted.database)}_{BEFORE}_{timezone.now():%Y%m%d%H%M%S}"
     if wanted.database == connections["default"].settings_dict["NAME"]:
         # Or Django would go on with a session of the old one.
         connections.close_all()

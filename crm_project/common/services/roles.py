@@ -131,6 +131,8 @@ class _Work:
             limit = max(10, self._server.connections + limit)
         self._do(f"alter role {{name}} connection limit {limit:d}", name=name)
         database = sql.Identifier(self._server.database)
+        # What was set by hand, for this database or for all of them.
+        self._do("alter role {name} reset all", name=name)
         self._do("alter role {name} in database {db} reset all", name=name, db=database)
         for setting, value in role.settings.items():
             given = value_of(setting, value)
@@ -158,9 +160,14 @@ class _Work:
         expected = {(role, "pg_read_all_stats") for role in (OWNER, APPLICATION)}
         expected |= {(OWNER, role.name) for role in roles.ROLES[1:]}
         expected |= {(OWNER, login) for login in roles.LOGINS}
-        for member, of in self._server.memberships:
+        for member, of, grantor in self._server.memberships:
             if (member, of) not in expected:
-                self._do("revoke {of} from {m}", of=sql.Identifier(of), m=sql.Identifier(member))
+                self._do(
+                    "revoke {of} from {m} granted by {g} cascade",
+                    of=sql.Identifier(of),
+                    m=sql.Identifier(member),
+                    g=sql.Identifier(grantor),
+                )
         for role in roles.ROLES[1:]:
             self._do(
                 "grant {of} to {owner} with admin option, inherit false, set true",

@@ -6,6 +6,7 @@ from contextlib import contextmanager, nullcontext
 from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 from rich.console import Console
 
 from crm_project.backup import packing
@@ -13,6 +14,7 @@ from crm_project.common.exceptions import CrmError
 from crm_project.common.management import backup_reports as reports
 from crm_project.common.selectors.backups import backups_there, newest_drills
 from crm_project.common.services import backups, restores
+from crm_project.embedded import end_cleanly_on_signals
 
 
 def _nobody(done: int, total: int | None, message: str) -> None:
@@ -50,11 +52,22 @@ class Command(BaseCommand):
                              help="Replace a database that is not empty; it is kept.")  # fmt: skip
         way("key", "Make a new key for CRM_BACKUP_KEY, and print it once.")
 
+    def run_from_argv(self, argv: list[str]) -> None:
+        # A pod that is moved gets SIGTERM: nothing half may stay, here or on the server.
+        end_cleanly_on_signals()
+        super().run_from_argv(argv)
+
     def handle(self, **options: Any) -> None:
         try:
             getattr(self, f"_{options['way']}")(options)
         except CrmError as error:
             raise CommandError(str(error)) from error
+        except DatabaseError as error:
+            said = str(error).strip().partition("\n")[0]
+            raise CommandError(
+                f"The history of backups is in the database, which refused: {said} Where the "
+                "database is new or lost, manage.py backup restore needs none of it."
+            ) from error
 
     def _create(self, options: dict[str, Any]) -> None:
         with self._bar(options) as progress:
