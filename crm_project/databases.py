@@ -47,11 +47,12 @@ def _connected(config: dict[str, Any], env: environ.Env) -> dict[str, Any]:
     given = options.get("options", "")
     options["options"] = f"-c search_path=public {given}".strip()
     pool = env.int("DATABASE_POOL_SIZE", default=0)
+    # Whether it still lives is asked before each request or task: after a failover it does not.
+    config["CONN_HEALTH_CHECKS"] = True
     if pool:
         options["pool"] = {"min_size": 1, "max_size": pool, "timeout": 10}
     else:
         config["CONN_MAX_AGE"] = 60
-        config["CONN_HEALTH_CHECKS"] = True
     return config
 
 

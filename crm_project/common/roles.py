@@ -36,6 +36,8 @@ class Role:
     settings: dict[str, str] = field(default_factory=dict)
 
 
+# Few seats, held by people and tools that forget to leave: an idle session of theirs is ended. Not
+# so the application's and the owner's: their sessions wait on purpose, in pools and for locks.
 _READS = {"default_transaction_read_only": "on", "search_path": "crm, public"}
 
 ROLES = (
@@ -48,14 +50,19 @@ ROLES = (
     Role(
         APPLICATION,
         "Web, workers, consumers and beat: reads and writes rows, owns nothing.",
-        -30,
+        -40,
         {"statement_timeout": "1h", "idle_in_transaction_session_timeout": "30min"},
     ),
     Role(
         LEARNING,
         "Machine learning and BI: reads schema crm.",
         10,
-        {**_READS, "statement_timeout": "10min", "idle_in_transaction_session_timeout": "1min"},
+        {
+            **_READS,
+            "statement_timeout": "10min",
+            "idle_in_transaction_session_timeout": "1min",
+            "idle_session_timeout": "1h",
+        },
     ),
     Role(
         ASKING,
@@ -67,6 +74,7 @@ ROLES = (
             "lock_timeout": "1s",
             "transaction_timeout": "10s",
             "idle_in_transaction_session_timeout": "5s",
+            "idle_session_timeout": "10min",
         },
     ),
 )

@@ -86,7 +86,7 @@ class Postgres:
             "ident_file": self.folder / "ident.conf",
             "fsync": "on",
             "shared_buffers": "128MB",
-            "max_connections": 60,
+            "max_connections": 80,
             "min_wal_size": "64MB",
             "max_wal_size": "256MB",
             "checkpoint_timeout": "30s",
