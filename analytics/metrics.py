@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from analytics.selectors.signal_queue import QueueStats, queue_stats
+from analytics.selectors.signal_queue import QueueStats, open_quarantined, queue_stats
+from analytics.signal_stream import answers_soon
 
 
 class SignalMetrics(Collector):
@@ -20,15 +21,16 @@ class SignalMetrics(Collector):
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        stats = queue_stats()
-        yield GaugeMetricFamily(
-            "crm_signal_queue_up", "Whether the signal queue answers.", int(stats.available)
-        )
-        if stats.quarantined is not None:
+        # A queue that hangs would have Prometheus give up on all the other numbers, too.
+        stats = queue_stats() if answers_soon() else None
+        up = stats is not None and stats.available
+        yield GaugeMetricFamily("crm_signal_queue_up", "Whether the signal queue answers.", int(up))
+        quarantined = stats.quarantined if stats else open_quarantined()
+        if quarantined is not None:
             yield GaugeMetricFamily(
-                "crm_signals_quarantined", "Signals in quarantine, undecided.", stats.quarantined
+                "crm_signals_quarantined", "Signals in quarantine, undecided.", quarantined
             )
-        if stats.available:
+        if stats is not None and up:
             yield from _of_queue(stats)
 
 

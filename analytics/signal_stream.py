@@ -84,6 +84,16 @@ def new_client(url: str, *, seconds: float, again: int = 0) -> redis.Redis:
     return made
 
 
+def answers_soon() -> bool:
+    """Tell whether the queue answers within a second, for who must not wait for it longer."""
+    try:
+        with new_client(settings.CRM_QUEUE_URL, seconds=1.0) as server:
+            server.ping()
+    except redis.RedisError:
+        return False
+    return True
+
+
 def in_words(error: redis.RedisError) -> QueueError:
     """Return what an error of the server or of the way to it means to a caller."""
     text = str(error)

@@ -20,9 +20,11 @@ from django.conf import settings  # noqa: E402
 
 from analytics.api.receiving.app import ReceiveApp  # noqa: E402
 from crm_project.asgi_bridge import DjangoPages, Site  # noqa: E402
+from crm_project.asgi_probes import Probes  # noqa: E402
 
 application = Site(
     pages=DjangoPages(_django, threads=settings.CRM_WEB_THREADS),
     api=DjangoPages(_django, threads=settings.CRM_API_THREADS),
     receive=ReceiveApp,
+    probes=Probes(DjangoPages(_django, threads=2)),
 )

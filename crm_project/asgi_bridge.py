@@ -15,6 +15,7 @@ from django.conf import settings
 
 from analytics.checks import queue_trouble
 from analytics.services.signal_endpoints import ENDPOINTS
+from crm_project.asgi_probes import ASKED_ABOUT
 
 PART_SECONDS = 60.0
 """How long the next part of an upload may take: a silent sender must not hold a thread."""
@@ -27,11 +28,15 @@ class Site:
         pages: Django, as an ASGI application.
         api: the same for what lies below ``/api/``, in threads of its own; none: ``pages``.
         receive: makes the application for events, in the process and loop where it will run.
+        probes: answers a platform's questions, apart from all others; none: ``pages``.
     """
 
-    def __init__(self, *, pages: Any, receive: Callable[[], Any], api: Any = None) -> None:
+    def __init__(
+        self, *, pages: Any, receive: Callable[[], Any], api: Any = None, probes: Any = None
+    ) -> None:
         self._pages = pages
         self._api = api or pages
+        self._probes = probes or pages
         self._make_receive = receive
         self._receive: Any = None
 
@@ -44,8 +49,12 @@ class Site:
                     self._receive = self._make_receive()
                 await self._receive(scope, receive, send)
             else:
-                lane = self._api if scope["path"].startswith("/api/") else self._pages
-                await lane(scope, receive, send)
+                await self._lane(scope["path"])(scope, receive, send)
+
+    def _lane(self, path: str) -> Any:
+        if path in ASKED_ABOUT:
+            return self._probes
+        return self._api if path.startswith("/api/") else self._pages
 
     async def _live(self, receive: Any, send: Any) -> None:
         await receive()

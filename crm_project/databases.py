@@ -8,6 +8,16 @@ from crm_project import embedded
 
 ENGINE = "django.db.backends.postgresql"
 
+# A server that vanished without a word (its machine, a network that drops packets) is noticed
+# within a minute. Without these it is a quarter of an hour, for which threads would be held.
+NOTICES = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
 
 def is_named(env: environ.Env) -> bool:
     """Tell whether the environment names a server; else an embedded one is started."""
@@ -27,6 +37,8 @@ def databases(env: environ.Env) -> dict[str, dict[str, Any]]:
         )
         replica["OPTIONS"].setdefault("connect_timeout", 3)
         _of_several(replica, "prefer-standby")
+    for config in found.values():
+        config["OPTIONS"] = {**NOTICES, **config["OPTIONS"]}
     return found
 
 

@@ -1,5 +1,7 @@
 """Probes: alive without anybody's help, ready only when everything needed is there."""
 
+import socket
+
 import pytest
 
 from crm_project import health
@@ -75,3 +77,15 @@ class TestMetrics:
 
         assert page.status_code == 200
         assert 'crm_jobs{status="queued"} 1.0' in page.content.decode()
+
+    def test_a_queue_that_hangs_does_not_hide_the_other_numbers(self, client, settings):
+        """A server that takes the connection and says nothing."""
+        settings.CRM_METRICS_TOKEN = "right"
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            settings.CRM_QUEUE_URL = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+            page = client.get("/metrics", headers={"authorization": "Bearer right"})
+
+        text = page.content.decode()
+        assert "crm_signal_queue_up 0.0" in text
+        assert "crm_signals_quarantined 0.0" in text
+        assert 'crm_jobs{status="queued"} 0.0' in text

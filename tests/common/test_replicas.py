@@ -76,6 +76,21 @@ def test_a_replica_is_named_by_a_url_or_by_another_host_and_never_written():
     assert set(databases.databases(env_of(POSTGRES_REPLICA_HOST="x"))) == {"default"}
 
 
+def test_a_server_that_vanished_is_noticed_within_a_minute():
+    primary = {"POSTGRES_HOST": "db", "POSTGRES_USER": "app_user", "POSTGRES_PASSWORD": "p"}
+    found = databases.databases(env_of(**primary, POSTGRES_REPLICA_HOST="db-ro"))
+
+    for name, seconds in (("default", 10), ("replica", 3)):
+        options = found[name]["OPTIONS"]
+        assert options["connect_timeout"] == seconds
+        assert options["tcp_user_timeout"] <= 60_000
+        probes = options["keepalives_count"] * options["keepalives_interval"]
+        assert options["keepalives_idle"] + probes <= 60
+    url = "postgres://u@db/crm?connect_timeout=2"
+    found = databases.databases(env_of(DATABASE_URL=url))
+    assert found["default"]["OPTIONS"]["connect_timeout"] == 2
+
+
 def test_without_a_replica_requests_pass_through_nothing():
     with pytest.raises(MiddlewareNotUsed):
         ReplicaMiddleware(lambda request: None)

@@ -1,0 +1,108 @@
+"""A database that hangs takes a web server out of service, and does not have it restarted."""
+
+import asyncio
+import threading
+
+from crm_project.asgi_bridge import DjangoPages, Site
+from crm_project.asgi_probes import WAITING, Probes
+
+
+def scope(path, method="GET"):
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [],
+        "scheme": "http",
+        "server": ("127.0.0.1", 8000),
+        "client": ("127.0.0.1", 1),
+        "root_path": "",
+    }
+
+
+async def ask(site, path, method="GET"):
+    """Return status and body of an answer."""
+    said = []
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        said.append(message)
+
+    await site(scope(path, method), receive, send)
+    assert [one["type"] for one in said].count("http.response.start") == 1
+    return said[0]["status"], b"".join(one.get("body", b"") for one in said[1:])
+
+
+class Hanging:
+    """Pages of a site whose database does not answer until it is let go."""
+
+    def __init__(self):
+        self.go = threading.Event()
+
+    def __call__(self, environ, start_response):
+        self.go.wait(30)
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"at last"]
+
+    def site(self, seconds=0.2):
+        return Site(
+            pages=DjangoPages(self, threads=2),
+            receive=lambda: None,
+            probes=Probes(DjangoPages(self, threads=2), seconds=seconds),
+        )
+
+
+def test_a_server_whose_pages_all_hang_is_alive_and_not_ready():
+    hanging = Hanging()
+
+    async def story():
+        site = hanging.site()
+        pages = [asyncio.create_task(ask(site, "/admin/")) for _ in range(4)]
+        late = [await ask(site, "/readyz") for _ in range(3)]
+        many = await asyncio.gather(*(ask(site, "/metrics") for _ in range(WAITING)))
+        alive = await ask(site, "/livez")
+        hanging.go.set()
+        return late + many, alive, await asyncio.gather(*pages)
+
+    late, alive, pages = asyncio.run(story())
+
+    assert {status for status, _ in late} == {503}
+    assert b"database or queue hang" in late[0][1]
+    assert alive == (200, b'{"status": "alive"}')
+    assert set(pages) == {(200, b"at last")}
+
+
+def test_it_is_ready_again_when_the_database_answers():
+    hanging = Hanging()
+
+    async def story():
+        site = hanging.site(seconds=0.2)
+        assert (await ask(site, "/readyz"))[0] == 503
+        hanging.go.set()
+        for _ in range(100):
+            status, _ = await ask(site, "/readyz")
+            if status == 200:
+                return True
+        return False
+
+    assert asyncio.run(story())
+
+
+def test_other_methods_are_django_s_affair():
+    hanging = Hanging()
+    hanging.go.set()
+
+    async def story():
+        site = hanging.site(seconds=10)
+        return await ask(site, "/livez", "HEAD"), await ask(site, "/livez", "POST")
+
+    head, post = asyncio.run(story())
+
+    assert head[0] == 200
+    assert post == (200, b"at last")
