@@ -9,12 +9,14 @@ import pytest
 from celery.signals import before_task_publish
 from django.db import connection, transaction
 from django.db.utils import DataError, InternalError
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bound_contextvars, merge_contextvars
+from structlog.testing import capture_logs
 
 from crm_project.celery import app
 from crm_project.common import jobs as kinds
 from crm_project.common import tasks, tracing
 from crm_project.common.services import jobs
+from crm_project.common.services.job_runs import run
 from tests.waiting import wait_until
 from tests.worker_app import who_asks
 
@@ -109,6 +111,22 @@ def test_a_message_carries_the_id():
         before_task_publish.send(sender="t", body=None, headers=headers)
 
     assert headers == {tracing.HEADER: "r1"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_that_the_sweeper_sent_again_still_knows_who_asked(monkeypatch):
+    """Its message carries no id: nobody's request sent it. The row does."""
+    monkeypatch.setattr(kinds, "_kinds", {})
+    kinds.register("who_asks", who_asks)
+    with bound_contextvars(request_id="asked-for-this"):
+        job = jobs.create_job(kind="who_asks", params={})
+
+    message = {"task": "crm_project.common.tasks.run_job", "task_id": "t"}
+    with bound_contextvars(**message), capture_logs([merge_contextvars]) as lines:
+        done = run(job_id=job.pk)
+
+    assert done.result == {"session": "crm run_job asked-for-this"}
+    assert {line["request_id"] for line in lines} == {"asked-for-this"}
 
 
 @pytest.mark.slow

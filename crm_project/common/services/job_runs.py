@@ -42,7 +42,11 @@ def run(*, job_id: uuid.UUID | str) -> Job | None:
     job = states.claim_job(job_id=job_id)
     if job is None:
         return None
-    context = structlog.contextvars.bound_contextvars(job=str(job.pk), kind=job.kind)
+    said = {"job": str(job.pk), "kind": job.kind}
+    if job.request_id:
+        # The row knows who asked; a message of the sweeper's does not.
+        said["request_id"] = job.request_id
+    context = structlog.contextvars.bound_contextvars(**said)
     with context, contextlib.suppress(jobs.JobStoppedError):
         _work(job)
     return Job.objects.get(pk=job.pk)
@@ -63,7 +67,7 @@ def _work(job: Job) -> None:
         _after_database_trouble(job, error)
     except Exception as error:
         # The edge of the process: whatever happened is logged and shown, never lost.
-        logger.exception("job_failed", request_id=job.request_id)
+        logger.exception("job_failed")
         states.fail(job=job, error=states.in_words(error=error, job=job))
     else:
         kept = states.succeed(job=job, result=result)

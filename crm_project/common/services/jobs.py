@@ -16,7 +16,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from crm_project.common import jobs
+from crm_project.common import jobs, tracing
 from crm_project.common.exceptions import ConflictError, CrmError
 from crm_project.common.models import Job, User
 from crm_project.common.models.job import JobQuerySet
@@ -44,7 +44,12 @@ def create_job(
     Raises ``CrmError`` for a kind that nobody handles.
     """
     jobs.find(kind)
-    job = Job.objects.create(kind=kind, params=params, created_by=user, request_id=request_id)
+    job = Job.objects.create(
+        kind=kind,
+        params=params,
+        created_by=user,
+        request_id=request_id or tracing.request_id(),
+    )
     job.refresh_from_db()
     return job
 
