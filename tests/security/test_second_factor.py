@@ -1,5 +1,6 @@
 """A password alone opens nothing where a second factor is asked for."""
 
+import time
 from urllib.parse import quote
 
 import pytest
@@ -43,8 +44,8 @@ def code_of(user, steps=0):
 
 
 def set_up(user):
-    begin_set_up(user=user)
-    return finish_set_up(user=user, code=code_of(user))
+    device = begin_set_up(user=user)
+    return finish_set_up(user=user, begun=device.pk, code=code_of(user))
 
 
 def sign_in(client):
@@ -147,8 +148,38 @@ def test_nobody_sets_up_a_second_one_to_get_around_the_first(client, admin):
     page = client.get(ASKS)
 
     assert b"<svg" not in page.content
-    begin_set_up(user=admin)
-    assert finish_set_up(user=admin, code="123456") is None
+    device = begin_set_up(user=admin)
+    clock = TOTP(device.bin_key, device.step, device.t0, device.digits, device.drift)
+    clock.time = time.time()
+    code = f"{clock.token():06d}"
+    assert finish_set_up(user=admin, begun=device.pk, code=code) is None
+    assert not TOTPDevice.objects.filter(pk=device.pk, confirmed=True).exists()
+
+
+def test_nobody_confirms_a_key_that_another_session_has_seen(admin):
+    """Who knows the password looks at the key first; its owner sets up a second factor later."""
+    thief, owner = Client(), Client()
+    for browser in (thief, owner):
+        sign_in(browser)
+    seen = TOTPDevice.objects.get().key
+    thief.get(ASKS)
+    known = TOTPDevice.objects.get().key
+    page = owner.get(ASKS)
+    of_owner = TOTPDevice.objects.get().key
+
+    assert len({seen, known, of_owner}) == 3
+    assert "second factor" in page.content.decode().lower()
+    thief.post(ASKS, {"code": code_of(admin)})
+    assert not has_second_factor(admin)
+
+
+def test_the_key_stays_the_same_while_one_person_types(client, admin):
+    sign_in(client)
+    key = TOTPDevice.objects.get().key
+    client.get(ASKS)
+    client.post(ASKS, {"code": "000000"})
+
+    assert TOTPDevice.objects.get().key == key
 
 
 @pytest.mark.parametrize("wanted", ["https://evil.example/", "//evil.example", ASKS])

@@ -25,6 +25,9 @@ from crm_project.common.services import second_factor
 
 WRONG = "This code is not right, or it comes too soon after another try. Wait for the next one."
 
+BEGUN = "second_factor_begun"
+"""In a session: the device whose key it was shown."""
+
 
 class CodeForm(forms.Form):
     """One code: six digits of the app, or a recovery code."""
@@ -64,13 +67,17 @@ def _ask(request: HttpRequest, user: User, form: CodeForm) -> HttpResponse:
 
 
 def _set_up(request: HttpRequest, user: User, form: CodeForm) -> HttpResponse:
+    begun = request.session.get(BEGUN)
     if form.is_valid():
-        done = second_factor.finish_set_up(user=user, code=form.cleaned_data["code"])
+        code = form.cleaned_data["code"]
+        done = second_factor.finish_set_up(user=user, begun=begun, code=code)
         if done is not None:
+            del request.session[BEGUN]
             _remember(request, done.device)
             return _page(request, "crm/second_factor_codes.html", codes=done.recovery_codes)
         form.add_error("code", WRONG)
-    device = second_factor.begin_set_up(user=user)
+    device = second_factor.begin_set_up(user=user, begun=begun)
+    request.session[BEGUN] = device.pk
     return _page(
         request,
         "crm/second_factor_setup.html",

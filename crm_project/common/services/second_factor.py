@@ -29,24 +29,30 @@ def has_second_factor(user: User) -> bool:
 
 
 @transaction.atomic
-def begin_set_up(*, user: User) -> TOTPDevice:
-    """Return the key that an app is to be given: the same one until its first code confirms it."""
+def begin_set_up(*, user: User, begun: int | None = None) -> TOTPDevice:
+    """Return the key that an app is to be given, until its first code confirms it.
+
+    Args:
+        user: who sets it up.
+        begun: the device of an earlier look at the page, in the same session: its key is shown
+            again. A key that another session has seen is thrown away: whoever knows the password
+            could have looked at it, and would know every code once its owner had confirmed it.
+    """
     User.objects.select_for_update(of=("self",)).get(pk=user.pk)
-    device: TOTPDevice
-    device, _ = TOTPDevice.objects.get_or_create(
-        user=user, confirmed=False, defaults={"name": _APP}
-    )
-    return device
+    waiting = TOTPDevice.objects.filter(user=user, confirmed=False)
+    waiting.exclude(pk=begun).delete()
+    device: TOTPDevice | None = waiting.filter(pk=begun).first()
+    return device or TOTPDevice.objects.create(user=user, confirmed=False, name=_APP)
 
 
-def finish_set_up(*, user: User, code: str) -> SetUp | None:
+def finish_set_up(*, user: User, begun: int | None, code: str) -> SetUp | None:
     """Switch the second factor on if the app shows the right code; None if it does not.
 
     Somebody who has one already gets none this way: it would be a way around it.
     """
     with transaction.atomic():
         User.objects.select_for_update(of=("self",)).get(pk=user.pk)
-        device = TOTPDevice.objects.filter(user=user, confirmed=False).first()
+        device = TOTPDevice.objects.filter(user=user, confirmed=False, pk=begun).first()
         if device is None or has_second_factor(user) or not _matches(device, code):
             return None
         device.confirmed = True
