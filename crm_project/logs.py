@@ -52,7 +52,9 @@ def configure(*, level: str, as_json: bool) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {
             name: {"handlers": ["stderr"], "level": level, "propagate": False} for name in _OURS
-        },
+        }
+        # It writes names and addresses of who signs in; services/sign_ins.py says that it happened.
+        | {"axes": {"level": "ERROR"}},
     }
 
 

@@ -1,15 +1,20 @@
 """Signing in: guessing is stopped, cookies stay where they belong, pages run no foreign script."""
 
+import logging
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from axes.models import AccessAttempt
 from django.conf import settings as configured
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.test import Client, RequestFactory
+from django.utils import timezone
+from structlog.testing import capture_logs
 
 from crm_project.common.addresses import client_address
 from crm_project.common.models import User
@@ -20,6 +25,24 @@ ROOT = Path(__file__).parents[2]
 
 def sign_in(client, username, password, **extra):
     return client.post("/admin/login/", {"username": username, "password": password}, **extra)
+
+
+def failed(address, names):
+    """Write down that these names were tried from an address, once each."""
+    AccessAttempt.objects.bulk_create(
+        AccessAttempt(
+            username=name,
+            ip_address=address,
+            user_agent="",
+            http_accept="",
+            path_info="/admin/login/",
+            get_data="",
+            post_data="",
+            failures_since_start=1,
+            attempt_time=timezone.now(),
+        )
+        for name in names
+    )
 
 
 @pytest.mark.django_db
@@ -40,6 +63,50 @@ class TestGuessing:
             sign_in(guesser, "ada", "wrong", headers={"X-Forwarded-For": f"198.51.100.{number}"})
 
         assert sign_in(guesser, "ada", PASSWORD).status_code == 429
+
+    def test_one_address_does_not_try_many_names(self):
+        UserFactory(admin=True, username="ada")
+        failed("192.0.2.1", [f"name-{number}" for number in range(50)])
+
+        assert sign_in(Client(REMOTE_ADDR="192.0.2.1"), "ada", PASSWORD).status_code == 429
+        assert sign_in(Client(REMOTE_ADDR="192.0.2.2"), "ada", PASSWORD).status_code == 302
+
+    def test_addresses_of_one_ipv6_network_are_one(self):
+        UserFactory(admin=True, username="ada")
+        for number in range(1, 11):
+            failed(f"2001:db8:1:2::{number:x}", [f"name-{number}-{one}" for one in range(5)])
+
+        beside, other = (
+            Client(REMOTE_ADDR="2001:db8:1:2:3::1"),
+            Client(REMOTE_ADDR="2001:db8:1:3::"),
+        )
+        assert sign_in(beside, "ada", PASSWORD).status_code == 429
+        assert sign_in(other, "ada", PASSWORD).status_code == 302
+
+    def test_one_name_is_not_tried_from_many_addresses(self):
+        """Its owner, who has signed in from here before, is not locked out by that."""
+        UserFactory(admin=True, username="ada")
+        here, elsewhere = Client(REMOTE_ADDR="192.0.2.1"), Client(REMOTE_ADDR="192.0.2.2")
+        assert sign_in(here, "ada", PASSWORD).status_code == 302
+        for number in range(50):
+            failed(f"198.51.100.{number}", ["ada"])
+
+        assert sign_in(elsewhere, "ada", PASSWORD).status_code == 429
+        assert sign_in(here, "ada", PASSWORD).status_code == 302
+
+    def test_it_is_over_after_the_cool_off(self):
+        UserFactory(admin=True, username="ada")
+        failed("192.0.2.1", [f"name-{number}" for number in range(50)])
+        AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=16))
+
+        assert sign_in(Client(REMOTE_ADDR="192.0.2.1"), "ada", PASSWORD).status_code == 302
+
+    def test_the_log_tells_that_somebody_failed_and_not_who(self):
+        with capture_logs() as lines:
+            sign_in(Client(REMOTE_ADDR="192.0.2.1"), "ada", "wrong")
+
+        assert [line["event"] for line in lines] == ["sign_in_failed"]
+        assert logging.getLogger("axes.handlers.database").getEffectiveLevel() == logging.ERROR
 
     def test_the_answer_does_not_tell_whether_somebody_exists(self, client):
         UserFactory(admin=True, username="ada")
