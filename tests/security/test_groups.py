@@ -73,6 +73,15 @@ def test_the_operator_sees_nobody():
     assert seen == set()
 
 
+@pytest.mark.parametrize("path", ["customerprofile", "customerembedding", "savedsegment"])
+def test_the_operator_sees_nobody_on_pages_whose_work_they_start(client, staff_user, path):
+    """To have profiles computed is a right to change them; it shows none."""
+    staff_user.groups.add(Group.objects.get(name="Operator"))
+    client.force_login(staff_user)
+
+    assert client.get(f"/admin/analytics/{path}/").status_code == 403
+
+
 def test_the_pages_of_ready_groups_are_read_only(client, admin_user):
     client.force_login(admin_user)
     ready, own = Group.objects.get(name="Viewer"), Group.objects.create(name="Our own")

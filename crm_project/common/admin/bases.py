@@ -7,6 +7,7 @@ import pghistory
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth import get_permission_codename
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.paginator import InfinitePaginator
@@ -56,7 +57,15 @@ class CrmTabularInline(UnfoldTabularInline[M], Generic[M]):
 
 
 class ReadOnlyAdminMixin:
-    """For rows that the database or a task computes: look, do not touch."""
+    """For rows that the database or a task computes: look, do not touch.
+
+    Who may see them was given the right to view them. The right to change them is that to start
+    what computes them, and opens nothing: whoever keeps the CRM running sees no customer.
+    """
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        opts = self.opts  # type: ignore[attr-defined] # of the ModelAdmin that it is mixed into
+        return request.user.has_perm(f"{opts.app_label}.{get_permission_codename('view', opts)}")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
