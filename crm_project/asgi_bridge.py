@@ -49,10 +49,11 @@ class Site:
                     self._receive = self._make_receive()
                 await self._receive(scope, receive, send)
             else:
-                await self._lane(scope["path"])(scope, receive, send)
+                await self._lane(scope)(scope, receive, send)
 
-    def _lane(self, path: str) -> Any:
-        if path in ASKED_ABOUT:
+    def _lane(self, scope: Any) -> Any:
+        path = scope["path"]
+        if path in ASKED_ABOUT and not _is_forwarded(scope):
             return self._probes
         return self._api if path.startswith("/api/") else self._pages
 
@@ -78,6 +79,14 @@ def _is_safe(scope: Any) -> bool:
     return settings.SECURE_PROXY_SSL_HEADER is not None and (
         dict(scope["headers"]).get(b"x-forwarded-proto", b"").strip() == b"https"
     )
+
+
+def _is_forwarded(scope: Any) -> bool:
+    """Return whether a proxy handed this on: then somebody outside asks, and not the platform.
+
+    Whoever sent many of these could keep the platform's own questions waiting.
+    """
+    return any(name == b"x-forwarded-for" for name, _ in scope["headers"])
 
 
 class DjangoPages:

@@ -7,7 +7,7 @@ from crm_project.asgi_bridge import DjangoPages, Site
 from crm_project.asgi_probes import WAITING, Probes
 
 
-def scope(path, method="GET"):
+def scope(path, method="GET", headers=()):
     return {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -16,7 +16,7 @@ def scope(path, method="GET"):
         "path": path,
         "raw_path": path.encode(),
         "query_string": b"",
-        "headers": [],
+        "headers": [*headers],
         "scheme": "http",
         "server": ("127.0.0.1", 8000),
         "client": ("127.0.0.1", 1),
@@ -24,7 +24,7 @@ def scope(path, method="GET"):
     }
 
 
-async def ask(site, path, method="GET"):
+async def ask(site, path, method="GET", headers=()):
     """Return status and body of an answer."""
     said = []
 
@@ -34,7 +34,7 @@ async def ask(site, path, method="GET"):
     async def send(message):
         said.append(message)
 
-    await site(scope(path, method), receive, send)
+    await site(scope(path, method, headers), receive, send)
     assert [one["type"] for one in said].count("http.response.start") == 1
     return said[0]["status"], b"".join(one.get("body", b"") for one in said[1:])
 
@@ -56,6 +56,14 @@ class Hanging:
             receive=lambda: None,
             probes=Probes(DjangoPages(self, threads=2), seconds=seconds),
         )
+
+
+class Quick(Hanging):
+    """Pages of a site whose database answers."""
+
+    def __init__(self):
+        super().__init__()
+        self.go.set()
 
 
 def test_a_server_whose_pages_all_hang_is_alive_and_not_ready():
@@ -92,6 +100,27 @@ def test_it_is_ready_again_when_the_database_answers():
         return False
 
     assert asyncio.run(story())
+
+
+def test_those_who_ask_from_outside_do_not_stand_in_the_platform_s_way():
+    """What an Ingress hands on waits where pages wait; the kubelet calls the pod itself."""
+    hanging = Hanging()
+    outside = [(b"x-forwarded-for", b"203.0.113.9")]
+
+    async def story():
+        site = Site(
+            pages=DjangoPages(hanging, threads=2),
+            receive=lambda: None,
+            probes=Probes(DjangoPages(Quick(), threads=2), seconds=10),
+        )
+        flood = [asyncio.create_task(ask(site, "/readyz", headers=outside)) for _ in range(30)]
+        await asyncio.sleep(0)
+        ready = await ask(site, "/readyz")
+        hanging.go.set()
+        await asyncio.gather(*flood)
+        return ready
+
+    assert asyncio.run(story())[0] == 200
 
 
 def test_other_methods_are_django_s_affair():

@@ -7,40 +7,11 @@ import pytest
 import yaml
 
 from tests.kubernetes.manifests import Manifests
+from tests.kubernetes.mistakes_doors import DEV_DOORS, DOORS
+from tests.kubernetes.parts import add, box, cluster, pod, policy, set_config, spec
 from tests.kubernetes.test_manifests import NAMES
 
 WEB, WORKER, BEAT = "crm-web", "crm-worker", "crm-beat"
-
-
-def pod(manifests, name):
-    return manifests.workload(name).pod
-
-
-def box(manifests, name):
-    return pod(manifests, name)["containers"][0]
-
-
-def spec(manifests, kind, name):
-    return manifests.get(kind, name)["spec"]
-
-
-def cluster(manifests):
-    return spec(manifests, "Cluster", "postgres")
-
-
-def policy(manifests, name):
-    return spec(manifests, "NetworkPolicy", name)
-
-
-def add(manifests, **doc):
-    doc["metadata"] = {"namespace": "crm-rfm", **doc["metadata"]}
-    manifests.docs.append(doc)
-
-
-def set_config(manifests, **data):
-    for doc in manifests.kind("ConfigMap"):
-        if doc["metadata"]["name"].startswith("crm-config"):
-            doc["data"] |= data
 
 
 def scale_the_database(manifests):
@@ -414,6 +385,8 @@ PROD = {
 }
 CASES = [("dev", name, *case) for name, case in DEV.items()]
 CASES += [("prod", name, *case) for name, case in PROD.items()]
+CASES += [("prod", name, *case) for name, case in DOORS.items()]
+CASES += [("dev", name, *case) for name, case in DEV_DOORS.items()]
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,13 @@ import subprocess
 
 import pytest
 
-from tests.kubernetes import rules_network, rules_objects, rules_pods, rules_references
+from tests.kubernetes import (
+    rules_doors,
+    rules_network,
+    rules_objects,
+    rules_pods,
+    rules_references,
+)
 from tests.kubernetes.manifests import OVERLAYS, RENDERED, ROOT, Manifests
 
 RULES = [
@@ -14,6 +20,7 @@ RULES = [
     *rules_network.RULES,
     *rules_objects.RULES,
     *rules_references.RULES,
+    *rules_doors.RULES,
 ]
 NAMES = {rule.__name__: rule for rule in RULES}
 
