@@ -6,6 +6,7 @@ from typing import Any
 
 import environ
 
+from crm_project.backup.log_archive import Archive
 from crm_project.backup.packing import Keys
 from crm_project.backup.targets import S3Options
 
@@ -25,6 +26,7 @@ class BackupSettings:
         restore_jobs: processes of one restore.
         programs: the folder of pg_dump and pg_restore, where they are not found by themselves.
         by_beat: whether the schedules do the night's work here.
+        archive: the archive of the server's log, for drills of it; None: none is named.
     """
 
     url: str
@@ -36,6 +38,7 @@ class BackupSettings:
     restore_jobs: int
     programs: str
     by_beat: bool
+    archive: Archive | None
 
 
 def backup_settings(env: environ.Env, *, home: Path, production: bool) -> BackupSettings:
@@ -63,4 +66,17 @@ def backup_settings(env: environ.Env, *, home: Path, production: bool) -> Backup
         restore_jobs=env.int("CRM_BACKUP_RESTORE_JOBS", default=2),
         programs=env.str("CRM_PG_BIN", default=""),
         by_beat=env.bool("CRM_BACKUP_BY_BEAT", default=True),
+        archive=_archive(env),
+    )
+
+
+def _archive(env: environ.Env) -> Archive | None:
+    url = env.str("CRM_ARCHIVE_URL", default="")
+    if not url:
+        return None
+    return Archive(
+        url=url,
+        name=env.str("CRM_ARCHIVE_NAME", default="crm"),
+        endpoint=env.str("CRM_ARCHIVE_S3_ENDPOINT", default=""),
+        programs=env.str("CRM_BARMAN_BIN", default=""),
     )

@@ -15,7 +15,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from crm_project.backup.errors import BackupError
-from crm_project.embedded.account import server_account
+from crm_project.embedded.account import Account, server_account
 from crm_project.embedded.binaries import postgres_programs
 from crm_project.embedded.errors import EmbeddedError
 
@@ -107,7 +107,7 @@ class Programs:
 
 
 def find_programs(folder: str, *, embedded: bool) -> Programs:
-    """Find PostgreSQL's programs: in ``folder``, else the embedded ones, else the system's newest.
+    """Find PostgreSQL's programs: in ``folder``, else the newest of the system's and our own.
 
     Args:
         folder: what the configuration names; empty: nothing.
@@ -118,8 +118,9 @@ def find_programs(folder: str, *, embedded: bool) -> Programs:
     if folder:
         return _programs(Path(folder))
     found = [] if embedded else [_programs(place) for place in _places()]
-    if not found and (own := _embedded_folder()) is not None:
-        found = [_programs(own)]
+    # Also beside the system's, which may be too old for the server: the newest is taken.
+    if (own := _embedded_folder()) is not None:
+        found.append(_programs(own))
     if not found:
         raise BackupError(
             "pg_dump and pg_restore are not installed. Install PostgreSQL's client programs "
@@ -167,20 +168,41 @@ def run(
 ) -> str:
     """Run one of PostgreSQL's programs to its end; return what it printed.
 
+    Raises ``BackupError`` with the first error that it named.
+    """
+    return run_apart(command, environment=server.environment(), words=words, keep=keep, watch=watch)
+
+
+def run_apart(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    words: str,
+    keep: Sequence[int] = (),
+    watch: Callable[[], None] = lambda: None,
+    account: Account | None = None,
+) -> str:
+    """Run a program to its end; return what it printed.
+
     Args:
+        environment: all that it sees of ours.
+        words: what an error begins with.
         keep: open files that it may use too.
         watch: is called while it runs; what it raises ends the program.
+        account: who runs it; None: we do.
 
     Raises ``BackupError`` with the first error that it named.
     """
     with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as said:
         process = subprocess.Popen(  # noqa: S603 - fixed programs, no shell
             list(command),
-            env=server.environment(),
+            env=environment,
+            cwd="/" if account else None,  # which may not enter ours
             stdin=subprocess.DEVNULL,
             stdout=printed,
             stderr=said,
             pass_fds=tuple(keep),
+            **as_account(account),
         )
         try:
             while _runs(process):
@@ -191,6 +213,13 @@ def run(
         if process.returncode:
             raise failure(words, _text(said))
         return _text(printed)
+
+
+def as_account(account: Account | None) -> dict[str, Any]:
+    """Return what makes a program run as somebody else; nothing where we are not root."""
+    if account is None:
+        return {}
+    return {"user": account.uid, "group": account.gid, "extra_groups": []}
 
 
 def _runs(process: subprocess.Popen[bytes]) -> bool:

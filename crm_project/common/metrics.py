@@ -124,3 +124,16 @@ def _log_archive() -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "crm_wal_archive_failing", "Whether archiving the log fails.", int(found.failing)
     )
+    now = trust()
+    yield GaugeMetricFamily(
+        "crm_log_drill_last_success_timestamp_seconds",
+        "When the archive of the log was last restored; 0: never.",
+        now.log.at.timestamp() if now.log.at else 0.0,
+    )
+    yield GaugeMetricFamily(
+        "crm_log_drill_failing", "Whether the last drill of it failed.", int(now.log.failing)
+    )
+    after = (now.log_proof.archived_seconds if now.log_proof else None) or 0.0
+    yield GaugeMetricFamily(
+        "crm_log_drill_archived_seconds", "How soon a change had left the server then.", after
+    )

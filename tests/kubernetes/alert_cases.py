@@ -95,6 +95,17 @@ CASES = {
     "StandbyIsBehind": gauge("cnpg_pg_replication_lag", 31, 30, pod="postgres-2"),
     "ServersAreMissing": gauge("cnpg_pg_replication_streaming_replicas", 1, 2),
     "ArchiveIsBehind": gauge("cnpg_pg_stat_archiver_seconds_since_last_archival", 301, 300),
+    "LogIsNotProved": Case(
+        {
+            "crm_log_drill_last_success_timestamp_seconds": "60x200",
+            "crm_log_drill_failing": "1x200",
+        },
+        {
+            "crm_log_drill_last_success_timestamp_seconds": "60x200",
+            "crm_log_drill_failing": "0x200",
+        },
+    ),
+    "LogLeavesLate": gauge("crm_log_drill_archived_seconds", 121, 120),
     "OwnArchiveIsBehind": Case(
         {"crm_wal_archive_last_timestamp_seconds": "0x200", "crm_wal_archive_failing": "0x200"},
         {"crm_wal_archive_last_timestamp_seconds": "1500x200", "crm_wal_archive_failing": "0x200"},

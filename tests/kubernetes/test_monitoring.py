@@ -17,7 +17,7 @@ MONITORING = ROOT / "k8s" / "monitoring"
 # Counted by each web process itself, or by the platform: not among what we collect on request. The
 # archive's are there where the server has one.
 COUNTED_ELSEWHERE = re.compile(
-    r"crm_receive_requests_total|crm_wal_archive_\w+|crm_replica_requests_total|django_http_\w+|cnpg_\w+|kube\w+|node_\w+"
+    r"crm_receive_requests_total|crm_wal_archive_\w+|crm_log_drill_\w+|crm_replica_requests_total|django_http_\w+|cnpg_\w+|kube\w+|node_\w+"
 )
 
 

@@ -15,7 +15,7 @@ from crm_project.common import backup_jobs, formats, tasks
 from crm_project.common.admin.bases import CrmAdmin, ReadOnlyAdminMixin, done, person
 from crm_project.common.admin.theme import action, display
 from crm_project.common.models import BackupRun, DrillRun
-from crm_project.common.selectors.backups import PROMISED, LogArchive, Promise, log_archive, trust
+from crm_project.common.selectors.backups import LogArchive, Promise, Trust, log_archive, trust
 from crm_project.common.services import jobs
 
 STATUS = {"running": "info", "succeeded": "success", "failed": "danger"}
@@ -129,12 +129,13 @@ class BackupRunAdmin(_OperationAdmin):
 
 @admin.register(DrillRun)
 class DrillRunAdmin(_OperationAdmin):
-    list_display = ["started", "state", "backup_name", "taken", "restore_time", "row_count",
+    list_display = ["started", "kind", "state", "backup_name", "taken", "restore_time", "row_count",
                     "took", "problem"]  # fmt: skip
     search_fields = ["backup_name"]
     search_help_text = "Name of a backup"
-    fields = ["backup_name", "taken_at", "state", "started_at", "finished_at", "took",
-              "fetch_time", "restore_time", "compare_time", "tables", "row_count",
+    list_filter = ["status", "kind"]
+    fields = ["kind", "backup_name", "taken_at", "state", "started_at", "finished_at", "took",
+              "left_after", "fetch_time", "restore_time", "compare_time", "tables", "row_count",
               "found_differences", "found_notes", "error"]  # fmt: skip
     readonly_fields = fields
     actions_list = ["drill_now"]
@@ -155,6 +156,10 @@ class DrillRunAdmin(_OperationAdmin):
     )
     def drill_now(self, request: HttpRequest, form: forms.Form) -> HttpResponse:
         return self._start(request)
+
+    @admin.display(description="Had left the server after")
+    def left_after(self, run: DrillRun) -> str:
+        return _seconds(run.archived_seconds)
 
     @admin.display(description="Fetched in")
     def fetch_time(self, run: DrillRun) -> str:
@@ -185,15 +190,18 @@ def shown_trust() -> list[dict[str, Any]]:
     return [
         _promise("Newest backup", found.backup, newest),
         _promise("Last verified restore", found.restore, proof),
-        *_shown_archive(log_archive()),
+        *_shown_archive(log_archive(), found),
     ]
 
 
-def _shown_archive(found: LogArchive | None) -> list[dict[str, Any]]:
-    """Return the state of the log's archive, where the server sends its log away."""
+def _shown_archive(found: LogArchive | None, known: Trust) -> list[dict[str, Any]]:
+    """Return the state of the log's archive and its proof, where the server sends its log away."""
     if found is None:
         return []
+    proof = known.log_proof
+    after = f"A change leaves within {proof.archived_seconds or 0:.0f} s" if proof else ""
     return [
+        _promise("Last restore of the log", known.log, after or "There was none"),
         {
             "label": "Log archived",
             "value": f"{formats.age(timezone.now() - found.at)} ago" if found.at else "never",
@@ -202,7 +210,7 @@ def _shown_archive(found: LogArchive | None) -> list[dict[str, Any]]:
             "note": "What came after it is lost with the server.",
             "tone": "crm-bad" if found.failing else "crm-good",
             "error": "",
-        }
+        },
     ]
 
 
@@ -212,7 +220,7 @@ def _promise(label: str, promise: Promise, note: str) -> dict[str, Any]:
         words = "never"
     else:
         words = f"{formats.age(promise.age)} ago" if promise.age else formats.NOTHING
-    state = "as promised" if promise.kept else f"older than {formats.age(PROMISED)}"
+    state = "as promised" if promise.kept else f"older than {formats.age(promise.promised)}"
     return {
         "label": label,
         "value": words,

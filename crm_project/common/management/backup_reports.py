@@ -139,6 +139,8 @@ def pruned(result: Pruned, *, dry_run: bool) -> str:
 
 
 def drilled(run: DrillRun) -> str:
+    if run.kind == DrillRun.Kind.LOG:
+        return _log_drilled(run)
     lines = [
         f"Drill of {run.backup_name} (of {formats.moment(run.taken_at)}) on "
         f"{formats.moment(run.finished_at)}:",
@@ -151,10 +153,25 @@ def drilled(run: DrillRun) -> str:
     return "\n".join([*lines, "All equal: rows, checksums, sequences, objects, migrations."])
 
 
+def _log_drilled(run: DrillRun) -> str:
+    lines = [
+        f"Drill of the log's archive on {formats.moment(run.finished_at)}, from the base backup "
+        f"{run.backup_name} (of {formats.moment(run.taken_at)}):",
+        f"  what was written had left the server after {run.archived_seconds or 0:.1f} s",
+        f"  fetched in {run.fetch_seconds or 0:.1f} s",
+        f"  recovered in {run.restore_seconds or 0:.1f} s",
+        f"  read {run.rows or 0:,} rows of {run.tables} tables in {run.compare_seconds or 0:.1f} s",
+    ]
+    lines += [f"  {note}" for note in run.notes]
+    return "\n".join([*lines, "The last row that was written before it came back."])
+
+
 def drilled_facts(run: DrillRun) -> dict[str, Any]:
     return {
+        "kind": run.kind,
         "backup": run.backup_name,
         "taken_at": run.taken_at,
+        "archived_seconds": run.archived_seconds,
         "finished_at": run.finished_at,
         "status": run.status,
         "fetch_seconds": run.fetch_seconds,

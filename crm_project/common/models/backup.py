@@ -41,6 +41,11 @@ class Operation(models.Model):
         abstract = True
 
     @property
+    def alike(self) -> dict[str, str]:
+        """Return what attempts have in common of which only one runs at a time."""
+        return {}
+
+    @property
     def duration(self) -> timedelta | None:
         return self.finished_at - self.started_at if self.finished_at else None
 
@@ -73,8 +78,14 @@ class BackupRun(Operation):
 
 
 class DrillRun(Operation):
-    """One attempt to restore a backup into a database of its own, and to compare the two."""
+    """One attempt to bring back what was kept, and to look at it: a backup or the log's archive."""
 
+    class Kind(models.TextChoices):
+        COPY = "copy", "Backup"
+        LOG = "log", "Archive of the log"
+
+    # Also in the database: the version before this one writes rows without it.
+    kind = models.CharField(max_length=4, choices=Kind, default=Kind.COPY, db_default="copy")
     backup_name = models.CharField(max_length=80, blank=True)
     taken_at = models.DateTimeField(
         null=True, blank=True, help_text="The moment that the backup is a copy of."
@@ -84,6 +95,9 @@ class DrillRun(Operation):
     compare_seconds = models.FloatField(null=True, blank=True)
     differences = models.JSONField(default=list, blank=True)
     notes = models.JSONField(default=list, blank=True)
+    archived_seconds = models.FloatField(
+        null=True, blank=True, help_text="What was written had left the server after so long."
+    )
 
     objects = OperationQuerySet["DrillRun"].as_manager()
 
@@ -93,3 +107,7 @@ class DrillRun(Operation):
 
     def __str__(self) -> str:
         return f"Drill of {self.started_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def alike(self) -> dict[str, str]:
+        return {"kind": self.kind}

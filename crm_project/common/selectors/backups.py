@@ -16,6 +16,9 @@ from crm_project.common.models import BackupRun, DrillRun
 PROMISED = NIGHTLY
 """A backup, and the proof of one, are never older than this."""
 
+LOG_PROMISED = timedelta(days=8)
+"""The proof of the log's archive is made every week."""
+
 
 def backups_there() -> list[Entry]:
     """Return the backups that lie at the target, newest first. Raises ``CrmError`` in words."""
@@ -36,7 +39,8 @@ def newest_drills() -> dict[str, DrillRun]:
 
 
 def _newest_drills() -> dict[str, DrillRun]:
-    runs = DrillRun.objects.succeeded().order_by("backup_name", "-started_at")
+    copies = DrillRun.objects.succeeded().filter(kind=DrillRun.Kind.COPY)
+    runs = copies.order_by("backup_name", "-started_at")
     return {run.backup_name: run for run in runs.distinct("backup_name")}
 
 
@@ -49,12 +53,14 @@ class Promise:
         failing: whether the newest attempt that is over failed.
         error: of that failure, in words.
         checked_at: the moment for which this holds.
+        promised: how old it may be.
     """
 
     at: datetime | None
     failing: bool
     error: str
     checked_at: datetime
+    promised: timedelta = PROMISED
 
     @property
     def age(self) -> timedelta | None:
@@ -62,7 +68,7 @@ class Promise:
 
     @property
     def kept(self) -> bool:
-        return self.age is not None and self.age <= PROMISED
+        return self.age is not None and self.age <= self.promised
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,36 +80,55 @@ class Trust:
         restore: of the newest drill that found everything equal.
         newest: the newest backup; None: there is none.
         proof: the newest successful drill; None: there was none.
+        log: of the newest drill of the log's archive.
+        log_proof: that drill; None: there was none.
     """
 
     backup: Promise
     restore: Promise
+    log: Promise
     newest: BackupRun | None
     proof: DrillRun | None
+    log_proof: DrillRun | None
 
 
 def trust() -> Trust:
-    """Return how old the newest backup and the newest proof are."""
+    """Return how old the newest backup and the newest proofs are."""
     now = timezone.now()
     # What a wrong clock dated into the future would look new for as long as that lasts.
     soon = now + catalogue.AHEAD
     there = BackupRun.objects.succeeded().filter(removed_at=None, taken_at__lte=soon)
     newest = there.order_by("-taken_at").first()
-    proved = DrillRun.objects.succeeded().filter(finished_at__lte=soon)
-    proof = proved.order_by("-finished_at").first()
+    proof, last_drill = _newest_of(DrillRun.Kind.COPY, soon)
+    log_proof, last_log_drill = _newest_of(DrillRun.Kind.LOG, soon)
     last_try = BackupRun.objects.over().order_by("-started_at").first()
-    last_drill = DrillRun.objects.over().order_by("-started_at").first()
     return Trust(
         backup=_promise(newest.taken_at if newest else None, last_try, now),
         restore=_promise(proof.finished_at if proof else None, last_drill, now),
+        log=_promise(
+            log_proof.finished_at if log_proof else None, last_log_drill, now, LOG_PROMISED
+        ),
         newest=newest,
         proof=proof,
+        log_proof=log_proof,
     )
 
 
-def _promise(at: datetime | None, last: BackupRun | DrillRun | None, now: datetime) -> Promise:
+def _newest_of(kind: str, soon: datetime) -> tuple[DrillRun | None, DrillRun | None]:
+    """Return the newest good drill of a kind, and the newest that is over."""
+    drills = DrillRun.objects.filter(kind=kind)
+    good = drills.succeeded().filter(finished_at__lte=soon)
+    return good.order_by("-finished_at").first(), drills.over().order_by("-started_at").first()
+
+
+def _promise(
+    at: datetime | None,
+    last: BackupRun | DrillRun | None,
+    now: datetime,
+    promised: timedelta = PROMISED,
+) -> Promise:
     failed = last is not None and last.status == last.Status.FAILED
-    return Promise(at, failed, last.error if last is not None and failed else "", now)
+    return Promise(at, failed, last.error if last is not None and failed else "", now, promised)
 
 
 ARCHIVER: LiteralString = """

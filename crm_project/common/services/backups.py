@@ -96,7 +96,11 @@ def _prune(target: Target, *, dry_run: bool) -> Pruned:
     now = timezone.now()
     entries = catalogue.entries(target)
     good = [entry.manifest for entry in entries if entry.manifest and entry.good]
-    proved = DrillRun.objects.succeeded().filter(backup_name__in=[one.name for one in good])
+    proved = (
+        DrillRun.objects.succeeded()
+        .filter(kind=DrillRun.Kind.COPY)
+        .filter(backup_name__in=[one.name for one in good])
+    )
     newest_proved = proved.order_by("-taken_at").values_list("backup_name", flat=True).first()
     keep = {newest_proved} if newest_proved else set()
     going = retention.expired(good, now=now, keep_days=settings.CRM_BACKUP.keep_days, keep=keep)

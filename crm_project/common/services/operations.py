@@ -20,7 +20,7 @@ def recorded(run: Operation, step: str) -> Iterator[None]:
 
     Whoever calls this is the only one at such work; what else still looks like running was killed.
     """
-    left = type(run)._default_manager.filter(status=Operation.Status.RUNNING)
+    left = type(run)._default_manager.filter(status=Operation.Status.RUNNING, **run.alike)
     left.update(
         status=Operation.Status.FAILED, finished_at=timezone.now(), error="Its process was killed."
     )

@@ -13,7 +13,7 @@ from crm_project.backup import packing
 from crm_project.common.exceptions import CrmError
 from crm_project.common.management import backup_reports as reports
 from crm_project.common.selectors.backups import backups_there, newest_drills
-from crm_project.common.services import backups, restores
+from crm_project.common.services import backups, log_drills, restores
 from crm_project.embedded import end_cleanly_on_signals
 
 
@@ -43,6 +43,8 @@ class Command(BaseCommand):
         prune.add_argument("--dry-run", action="store_true", help="Only say what would go.")
         drill = way("drill", "Restore a backup beside the database, compare it, drop it again.")
         drill.add_argument("name", nargs="?", default="", help="Default: the newest.")
+        drill.add_argument("--point-in-time", action="store_true",
+                           help="Restore the archive of the log instead, to its end.")  # fmt: skip
         restore = way(
             "restore", "Bring a backup back for good, compared before it is put in place."
         )
@@ -95,8 +97,13 @@ class Command(BaseCommand):
         self._say(options, reports.pruned(result, dry_run=options["dry_run"]), facts)
 
     def _drill(self, options: dict[str, Any]) -> None:
+        if options["point_in_time"] and options["name"]:
+            raise CommandError("The archive of the log is restored from its newest base backup.")
         with self._bar(options) as progress:
-            run = restores.drill(name=options["name"], progress=progress)
+            if options["point_in_time"]:
+                run = log_drills.drill_log(progress=progress)
+            else:
+                run = restores.drill(name=options["name"], progress=progress)
         self._say(options, reports.drilled(run), reports.drilled_facts(run))
 
     def _restore(self, options: dict[str, Any]) -> None:
