@@ -29,11 +29,17 @@ def processes():
     return int(found)
 
 
+def of_probes():
+    """Return how many threads of each web process answer the platform."""
+    text = (ROOT / "crm_project" / "asgi.py").read_text("utf-8")
+    return int(re.search(r"Probes\(DjangoPages\(_django, threads=(\d+)\)", text)[1])
+
+
 def of_web(given):
-    # Pages, the API, and the thread that looks tokens of senders up.
+    # Pages, the API, probes, and the thread that looks tokens of senders up.
     threads = [("CRM_WEB_THREADS", settings.CRM_WEB_THREADS),
                ("CRM_API_THREADS", settings.CRM_API_THREADS)]  # fmt: skip
-    each = sum(int(given.get(name, usual)) for name, usual in threads) + 1
+    each = sum(int(given.get(name, usual)) for name, usual in threads) + of_probes() + 1
     return processes() * min(each, int(given.get("DATABASE_POOL_SIZE", 0)) or each)
 
 
