@@ -5,13 +5,16 @@ from typing import Any
 import environ
 import structlog
 
+from crm_project import log_words
+
 _SHARED_PROCESSORS: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.format_exc_info,
+    structlog.processors.ExceptionRenderer(log_words.exception_text),
 ]
+_OF_LIBRARIES: list[Any] = [log_words.of_its_request, log_words.task_without_data]
 _OURS = ("crm_project", "customers", "orders", "analytics", "recommendations")
 
 
@@ -39,7 +42,8 @@ def configure(*, level: str, as_json: bool) -> dict[str, Any]:
             name: {
                 "()": formatter,
                 "processor": renderer,
-                "foreign_pre_chain": _SHARED_PROCESSORS,
+                "pass_foreign_args": True,
+                "foreign_pre_chain": [*_OF_LIBRARIES, *_SHARED_PROCESSORS],
             }
             for name, renderer in formats.items()
         },

@@ -28,6 +28,7 @@ from analytics.ingest.envelope import Envelope
 from analytics.services.signal_consumer import Consumer, Counts, Entry
 from analytics.services.signal_split import Split, put_away, what
 from analytics.signal_stream import QueueError
+from crm_project.log_words import words_of
 
 logger = structlog.get_logger(__name__)
 
@@ -166,8 +167,8 @@ class Worker:
         """
         self.state = "waiting"
         self._holds = True
-        # The first line names what is missing; values of rows stand in later ones.
-        said = str(error).partition("\n")[0]
+        # The first line names what is missing, without values of rows.
+        said = words_of(error).partition("\n")[0]
         logger.warning("signal_worker_waits", why=what(error), said=said, seconds=round(pause, 1))
         connection.close()
         self._stop.wait(pause)

@@ -24,6 +24,8 @@ SCRIPT = f"""
 import os, sys, types
 from django.conf import settings
 settings.DATABASES["default"]["NAME"] = os.environ["CRM_TEST_DATABASE"]
+plain = "django.contrib.staticfiles.storage.StaticFilesStorage"
+settings.STORAGES["staticfiles"]["BACKEND"] = plain
 import django; django.setup()
 from django.db import connection
 from django.core.wsgi import get_wsgi_application
@@ -99,6 +101,7 @@ def run(**variables):
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    return done.stderr
 
 
 @pytest.mark.slow
@@ -121,6 +124,18 @@ class TestRealProcesses:
         assert event["request"]["url"].endswith("/fails")
         assert [one["type"] for one in event["exception"]["values"]][-1] == "DataError"
         assert SECRET not in b"".join(bodies).decode()
+
+    def test_the_log_tells_what_failed_and_not_for_whom(self):
+        written = run(CRM_ENV="production", DJANGO_SECURE_SSL_REDIRECT="false")
+
+        lines = [json.loads(line) for line in written.splitlines() if line.startswith("{")]
+        said = {line["event"]: line for line in lines}
+        assert SECRET not in written
+        assert said["sign_in_failed"]["request_id"] == "the-request"
+        failed = said["Internal Server Error: /fails"]
+        assert failed["request_id"] == "the-request"
+        assert "django.db.utils.DataError: (words withheld; code 22P02" in failed["exception"]
+        assert "cursor().execute" in failed["exception"] or "in fails" in failed["exception"]
 
     def test_a_collector_gets_requests_with_their_statements(self, collector):
         messages = pytest.importorskip("opentelemetry.proto.collector.trace.v1.trace_service_pb2")
