@@ -147,6 +147,16 @@ DOORS = {
     "two queues": (lambda m: spec(m, "StatefulSet", "valkey").update(replicas=2), DISK),
     "a queue for everybody": (no_password_for_the_queue, DISK),
     "backups that wait": (lambda m: spec(m, "CronJob", "crm-backup").update(suspend=True), CLOCK),
+    "archive that nobody restores": (
+        lambda m: box(m, "crm-log-drill").update(command=["python", "manage.py", "check"]),
+        "backups_are_made_and_proved_daily",
+    ),
+    "drill of another archive": (
+        lambda m: box(m, "crm-log-drill")["env"].append(
+            {"name": "CRM_ARCHIVE_URL", "value": "s3://other/"}
+        ),
+        "backups_are_made_and_proved_daily",
+    ),
     "two migrations at once": (
         lambda m: spec(m, "Job", "crm-migrate").update(parallelism=2),
         CLOCK,

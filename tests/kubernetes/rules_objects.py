@@ -247,8 +247,11 @@ def backups_are_made_and_proved_daily(all_of: Manifests):
     }
     if settings.get("CRM_BACKUP_BY_BEAT") != "false":
         yield "Beat makes backups, too"
-    if not [name for name in daily if "backup drill" in said[name]]:
+    if not [name for name in daily if said[name].endswith("backup drill")]:
         yield "No backup is restored to see whether it can be"
+    of_the_log = [name for name in found if "backup drill --point-in-time" in said[name]]
+    if all_of.kind("ObjectStore") and not of_the_log:
+        yield "The archive of the log is never restored"
     restores = [name for name in found if "backup restore" in said[name]]
     if not restores:
         yield "There is no form to restore from"
@@ -257,6 +260,11 @@ def backups_are_made_and_proved_daily(all_of: Manifests):
             yield f"CronJob {name} could overwrite the database by itself"
     for name, one in runs.items():
         env = {v["name"]: v.get("value", "") for v in one.pod["containers"][0].get("env", [])}
+        if name in of_the_log:
+            [store] = [doc["spec"]["configuration"] for doc in all_of.kind("ObjectStore")]
+            if env.get("CRM_ARCHIVE_URL") != store["destinationPath"]:
+                yield f"CronJob {name} looks for the archive where it is not"
+            continue
         if env.get("CRM_BACKUP_LOCK_DAYS", "30") != "30" or env.get("CRM_BACKUP_KEEP_DAYS") != "30":
             yield f"CronJob {name} does not keep backups for 30 days"
         url = env.get("CRM_BACKUP_URL", "")

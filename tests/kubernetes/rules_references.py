@@ -6,7 +6,10 @@ from typing import Any
 
 from tests.kubernetes.manifests import ROOT, Manifests, Workload, selects
 
-OWN_VARIABLES = {"PGSSLMODE", "PGSSLROOTCERT", "REMAP_SIGTERM", "PGDATA"}
+OWN_VARIABLES = {"PGSSLMODE", "PGSSLROOTCERT", "REMAP_SIGTERM", "PGDATA"} | {
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_DEFAULT_REGION",
+}
 OF_THE_IMAGE = {"POSTGRES_INITDB_WALDIR", "POSTGRES_INITDB_ARGS"}
 
 
