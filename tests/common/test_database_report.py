@@ -1,6 +1,7 @@
 """What the page Database, db_report and db_check say is what the database does."""
 
 import json
+import re
 import threading
 from io import StringIO
 
@@ -32,6 +33,59 @@ def told(name):
 def run(statement, *params):
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
+
+
+@pytest.fixture
+def worn():
+    """A table with two indexes and an expression, of which nine rows of ten are gone."""
+    given = connection.settings_dict
+    with psycopg.connect(
+        host=given["HOST"], port=given["PORT"], user=given["USER"], dbname=given["NAME"],
+        autocommit=True,
+    ) as session:  # fmt: skip
+        session.execute("set search_path = public")
+        session.execute(
+            "create table worn (id int primary key, code text, note text, spare int)"
+            " with (autovacuum_enabled = off)"
+        )
+        session.execute(
+            "insert into worn select n, 'code ' || n, case when n % 3 = 0 then repeat('x', 50) end,"
+            " n from generate_series(1, 200000) as n"
+        )
+        session.execute("create unique index worn_code on worn (code)")
+        session.execute("create index worn_note on worn (lower(note || code))")
+        try:
+            yield session
+        finally:
+            session.execute("drop table worn")
+
+
+def bloat(session):
+    session.execute("analyze worn")
+    return {row[0]: row for row in part("bloat").rows if row[0].startswith("worn")}
+
+
+@pytest.mark.owner
+@pytest.mark.django_db(transaction=True)
+def test_room_that_deleted_rows_left_is_estimated_and_what_is_fresh_has_none(worn):
+    assert bloat(worn) == {}
+
+    worn.execute("delete from worn where id % 10 <> 0")
+    worn.execute("vacuum worn")
+    found = bloat(worn)
+
+    assert {name: row[1] for name, row in found.items()} == {
+        "worn": "table",
+        "worn_pkey": "index",
+        "worn_code": "index",
+        "worn_note": "index",
+    }
+    for name, (_, _, size, enough, room, share) in found.items():
+        assert room == size - enough
+        assert 80 < share < 95, name
+
+    worn.execute("vacuum full worn")
+    assert bloat(worn) == {}
 
 
 @pytest.mark.django_db
@@ -66,6 +120,16 @@ class TestReport:
 
         assert "lonely_other" in found
         assert "lonely_pkey" not in found
+
+    @pytest.mark.owner
+    def test_indexes_nobody_used_say_since_when_that_is_counted(self):
+        run("create table lonely (id int primary key, other int)")
+        run("insert into lonely select n, n from generate_series(1, 20000) as n")
+        run("create index lonely_other on lonely (other)")
+        [row] = [row for row in part("unused").rows if row[0] == "lonely_other"]
+        assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC|not known", row[4])
+        [since] = [row[1] for row in part("overview").rows if row[0] == "Statistics since"]
+        assert row[4] == since
 
     @pytest.mark.parametrize(
         ("value", "kind", "text"),

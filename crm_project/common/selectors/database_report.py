@@ -10,8 +10,12 @@ from typing import Any
 from django.db import connection
 
 from crm_project.common import formats
+from crm_project.common.selectors.database_bloat import BLOAT
 
 _OURS = "('public', 'crm', 'crm_private', 'app_schema')"
+# A crash loses the statistics, and with them since when they count.
+_SINCE = """coalesce(to_char(stats_reset at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'),
+            'not known: never reset, or lost in a crash')"""
 # A partition counts for the table that people know.
 _SIZES = f"""
     select
@@ -75,7 +79,7 @@ _QUESTIONS = (
         "At a glance",
         "This database since its statistics were reset.",
         (Column("What"), Column("Value")),
-        """
+        f"""
         select 'Size' as what, pg_size_pretty(pg_database_size(current_database())) as value
         union all
         select 'Found in memory', coalesce(round(100.0 * blks_hit
@@ -94,12 +98,11 @@ _QUESTIONS = (
         select 'Written to temporary files', pg_size_pretty(temp_bytes) from pg_stat_database
         where datname = current_database()
         union all
-        select 'Statistics since', coalesce(to_char(stats_reset at time zone 'UTC',
-            'YYYY-MM-DD HH24:MI "UTC"'), 'the server was made')
+        select 'Statistics since', {_SINCE}
         from pg_stat_database where datname = current_database()
         union all
         select 'Server', 'PostgreSQL ' || current_setting('server_version')
-        """,
+        """,  # noqa: S608 - fixed text
     ),
     _Question(
         "slow",
@@ -142,16 +145,39 @@ _QUESTIONS = (
         " order by table_bytes + index_bytes desc limit %(limit)s",
     ),
     _Question(
+        "bloat",
+        "Room that holds nothing",
+        "Estimated from the planner's statistics, of tables and B-tree indexes; from 1 MiB and"
+        " 30 % on."
+        " New rows fill that of a table; an index gives it back by reindex index concurrently.",
+        (
+            Column("Table or index"),
+            Column("Kind"),
+            Column("Size", "size"),
+            Column("Enough, about", "size"),
+            Column("Room, about", "size"),
+            Column("Share", "percent"),
+        ),
+        BLOAT.format(ours=_OURS),
+    ),
+    _Question(
         "unused",
         "Indexes that nobody used",
         "Neither unique nor part of a constraint. They cost time at every write; young statistics"
-        " and yearly reports are no reason to drop one.",
-        (Column("Index"), Column("Table"), Column("Size", "size"), Column("Parts", "count")),
+        " and yearly reports are no reason to drop one, nor is what only a standby reads.",
+        (
+            Column("Index"),
+            Column("Table"),
+            Column("Size", "size"),
+            Column("Parts", "count"),
+            Column("Counted since"),
+        ),
         f"""
         select
             coalesce(pg_partition_root(i.indexrelid), i.indexrelid)::regclass::text,
             coalesce(pg_partition_root(i.indrelid), i.indrelid)::regclass::text,
-            sum(pg_relation_size(i.indexrelid)), count(*)
+            sum(pg_relation_size(i.indexrelid)), count(*),
+            (select {_SINCE} from pg_stat_database where datname = current_database())
         from pg_index as i
         inner join pg_class as c on i.indrelid = c.oid
         left join pg_stat_all_indexes as s on i.indexrelid = s.indexrelid
