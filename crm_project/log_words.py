@@ -31,7 +31,7 @@ def words_of(error: BaseException) -> str:
 
 def _withheld(error: BaseException) -> str:
     # Django's error is a wrapper; what the server told hangs on the one that it wraps.
-    told = error if hasattr(error, "diag") else error.__cause__
+    told: Any = error if hasattr(error, "diag") else error.__cause__
     found = [f"code {told.sqlstate}"] if getattr(told, "sqlstate", None) else []
     diag = getattr(told, "diag", None)
     found += [
