@@ -283,6 +283,7 @@ AXES_RESET_ON_SUCCESS = True
 # Whoever goes on during a lock does not make it longer, nor the table of attempts.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 # Also stops one address that tries many names, and one name that is tried from many addresses.
+AXES_USERNAME_CALLABLE = "crm_project.common.services.sign_ins.name_of"
 AXES_HANDLER = "crm_project.common.services.sign_ins.SignInHandler"
 # Behind our own proxies the address is the one that the outermost of them saw.
 AXES_CLIENT_IP_CALLABLE = "crm_project.common.addresses.client_address"

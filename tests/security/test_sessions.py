@@ -101,6 +101,21 @@ class TestGuessing:
 
         assert sign_in(Client(REMOTE_ADDR="192.0.2.1"), "ada", PASSWORD).status_code == 302
 
+    def test_a_name_that_nobody_can_have_is_a_wrong_name(self):
+        client = Client(REMOTE_ADDR="192.0.2.1")
+        long = {"user-agent": "x" * 5000, "accept": "x" * 5000, "referer": "x" * 5000}
+
+        assert sign_in(client, "a" * 5000, "wrong", headers=long).status_code == 200
+        assert AccessAttempt.objects.get().username == "a" * 150
+        assert [sign_in(client, "a" * 5000, "x").status_code for _ in range(5)][-1] == 429
+
+    def test_an_address_that_is_none_keeps_nobody_out(self, monkeypatch):
+        monkeypatch.setattr("rest_framework.settings.api_settings.NUM_PROXIES", 1)
+        UserFactory(admin=True, username="ada")
+        for said in ("unknown", "", "192.0.2.1:51234", "2001:db8::1%eth0", "1.2.3.4, , "):
+            client = Client(headers={"X-Forwarded-For": said})
+            assert sign_in(client, "ada", "wrong").status_code == 200
+
     def test_the_log_tells_that_somebody_failed_and_not_who(self):
         with capture_logs() as lines:
             sign_in(Client(REMOTE_ADDR="192.0.2.1"), "ada", "wrong")
@@ -146,6 +161,9 @@ class TestStoredPasswords:
         (2, "203.0.113.9, 198.51.100.1, 10.0.0.1", "198.51.100.1"),
         (2, "198.51.100.1", "192.0.2.1"),
         (1, "", "192.0.2.1"),
+        (1, "198.51.100.1:50001", "198.51.100.1"),
+        (1, "[2001:db8::5]:443", "2001:db8::5"),
+        (1, "unknown", "192.0.2.1"),
     ],
 )
 def test_the_address_is_the_one_that_our_outermost_proxy_saw(

@@ -21,6 +21,7 @@ FAILURES_OF_AN_ADDRESS = 50
 FAILURES_OF_A_NAME = 50
 """From all addresses together. Those from which somebody has signed in before go on working."""
 KNOWN_FOR = timedelta(days=90)
+LONGEST_NAME = 150
 
 logger = structlog.get_logger(__name__)
 
@@ -32,7 +33,7 @@ class SignInHandler(AxesDatabaseHandler):
         if super().is_locked(request, credentials):
             return True
         address = str(getattr(request, "axes_ip_address", "") or "")
-        name = str((credentials or {}).get("username") or "")
+        name = name_of(request, credentials)
         return _too_many_of_address(request, address) or _too_many_of_name(request, name, address)
 
     def user_login_failed(
@@ -42,6 +43,15 @@ class SignInHandler(AxesDatabaseHandler):
         super().user_login_failed(sender, credentials, request, **kwargs)
         locked = bool(getattr(request, "axes_locked_out", False))
         logger.warning("sign_in_failed", locked=locked)
+
+
+def name_of(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
+    """Return the name that somebody typed, no longer than one can be (``AXES_USERNAME_CALLABLE``).
+
+    The form does not refuse longer ones, and the table of attempts has no room for them.
+    """
+    given = (credentials or {}).get("username") or request.POST.get("username") or ""
+    return str(given)[:LONGEST_NAME]
 
 
 def network(address: str) -> tuple[str, str]:
