@@ -15,12 +15,22 @@ from typing import IO, Any
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_COMPATIBLE = ipaddress.IPv6Network("::/96")
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+PORTS = frozenset({80, 443})
+"""Of hosts that are not named: what else listens on a machine is no web service for strangers."""
+
+# What carries an IPv4 address in its last 32 bits: compatible, translated, and two kinds of NAT64.
+_CARRIES = tuple(
+    map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48"))
+)
+# The only part of IPv6 from which public addresses are given out.
+_PUBLIC = ipaddress.IPv6Network("2000::/3")
+_ISATAP = frozenset({0x00005EFE, 0x02005EFE})
 # is_global knows these too; they are named because no list of hosts opens them.
 _NEVER: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = (
     *map(ipaddress.IPv4Network, ("0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4")),
-    *map(ipaddress.IPv6Network, ("::/128", "fe80::/10", "fd00:ec2::/32", "ff00::/8")),
+    # Public by its number, and answered by the machine's own cloud (Azure).
+    ipaddress.IPv4Network("168.63.129.16/32"),
+    *map(ipaddress.IPv6Network, ("::/128", "fe80::/10", "fd00:ec2::/32", "ff00::/8", "3fff::/20")),
 )
 
 
@@ -51,7 +61,8 @@ def plain(address: Address) -> Address:
         return address.sixtofour
     if address.teredo is not None:
         return address.teredo[1]
-    if address in _NAT64 or (address in _COMPATIBLE and not address.is_loopback):
+    carries = any(address in network for network in _CARRIES) and not address.is_loopback
+    if carries or (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address
 
@@ -67,7 +78,13 @@ def may_reach(host: str, address: Address) -> bool:
     meant = plain(address)
     if any(meant in network for network in _NEVER if network.version == meant.version):
         return False
-    return meant.is_global or host.strip("[]").lower() in _private_hosts
+    public = meant.is_global and (meant.version == 4 or meant in _PUBLIC)
+    return public or is_named(host)
+
+
+def is_named(host: str) -> bool:
+    """Tell whether somebody who runs the servers has named this host."""
+    return host.strip("[]").rstrip(".").lower() in _private_hosts
 
 
 def connect(
@@ -77,10 +94,13 @@ def connect(
 
     Raises:
         RefusedAddressError: one of the host's addresses lies inside. A host with a good and a bad
-            one is refused as a whole: nobody means both.
+            one is refused as a whole: nobody means both. Or the port is none of ``PORTS``, and the
+            host is not named.
         OSError: it cannot be reached.
     """
     host, port = place
+    if port not in PORTS and not is_named(host):
+        raise RefusedAddressError(f"Port {port} of {host} is not asked.")
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     for *_, where in found:
         if not may_reach(host, ipaddress.ip_address(str(where[0]).partition("%")[0])):

@@ -8,7 +8,12 @@ import pytest
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection, transaction
 from django.test import Client
+from structlog.testing import capture_logs
 
+from crm_project.common import jobs as kinds
+from crm_project.common.exceptions import CrmError
+from crm_project.common.services.job_runs import run
+from crm_project.common.services.jobs import create_job
 from crm_project.log_words import exception_text, task_without_data, words_of
 from crm_project.logs import configure
 from tests.factories import CustomerFactory
@@ -100,6 +105,25 @@ def test_a_task_that_fails_quotes_nobody(lines):
     [line] = lines
     assert NAME not in json.dumps(line)
     assert line["event"].startswith("Task t[1] raised unexpected: django.db.utils.DataError")
+
+
+@pytest.mark.django_db
+def test_a_job_that_is_refused_keeps_its_words_to_itself(monkeypatch):
+    """A file without a header begins with somebody's row, which the words quote."""
+
+    def refuse(context):
+        raise CrmError(f"The file lacks the column code. Its header says: {NAME}.")
+
+    monkeypatch.setattr(kinds, "_kinds", {})
+    kinds.register("refuse", refuse)
+    job = create_job(kind="refuse", params={})
+
+    with capture_logs() as written:
+        done = run(job_id=job.pk)
+
+    assert NAME in done.error
+    assert [line["event"] for line in written] == ["job_started", "job_refused"]
+    assert NAME not in str(written)
 
 
 def test_other_lines_stay_as_they_are():

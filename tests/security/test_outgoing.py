@@ -2,7 +2,10 @@
 
 import ipaddress
 import socket
+import threading
+import urllib.error
 import urllib.request
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -16,7 +19,10 @@ TRICKS = [
     *("100.64.0.1", "100.100.100.200", "169.254.169.254", "169.254.0.1", "2852039166"),
     *("::ffff:169.254.169.254", "fe80::1", "fc00::1", "fd00:ec2::254", "fd12::1", "224.0.0.1"),
     *("ff02::1", "255.255.255.255", "192.0.2.1", "198.18.0.1", "203.0.113.1", "2001:db8::1"),
-    "0xa9fea9fe",
+    *("0xa9fea9fe", "64:ff9b:1::7f00:1", "64:ff9b:1::a9fe:a9fe", "::ffff:0:7f00:1", "fec0::1"),
+    *("5f00::1", "3fff::1", "168.63.129.16", "::ffff:168.63.129.16", "2606:4700::5efe:a00:1"),
+    *("2606:4700::200:5efe:7f00:1", "2001:0:4136:e378:8000:63bf:80ff:fffe", "0177.0.0.01"),
+    *("127.0.0.1.", "localhost.", "①②⑦.⓪.⓪.①"),
 ]
 
 
@@ -69,6 +75,45 @@ def test_an_outer_address_is_reached_at_the_address_that_was_judged(dialled, mon
         outgoing.connect(("api.example.com", 443))
 
     assert dialled == [(address, 443)]
+
+
+@pytest.mark.parametrize("port", [22, 25, 2375, 5432, 6379, 8080, 9200])
+def test_other_ports_are_asked_of_hosts_that_are_named_only(dialled, monkeypatch, port):
+    answers(monkeypatch, ["93.184.215.14"])
+    with pytest.raises(outgoing.RefusedAddressError):
+        outgoing.connect(("api.example.com", port))
+    assert dialled == []
+
+    outgoing.allow_private(["API.example.com"])
+    with pytest.raises(ConnectionRefusedError):
+        outgoing.connect(("api.example.com.", port))
+    assert dialled == [("93.184.215.14", port)]
+
+
+def test_a_redirect_inside_is_not_followed(monkeypatch):
+    """A server outside answers with the address of the cloud's secrets."""
+    asked = []
+
+    class Redirects(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(302)
+            self.send_header("Location", "http://169.254.169.254/latest/meta-data/")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    outgoing.allow_private(["127.0.0.1"])
+    with HTTPServer(("127.0.0.1", 0), Redirects) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            outgoing.opener().open(f"http://127.0.0.1:{server.server_port}/", timeout=10)
+
+    refused.value.close()
+    assert refused.value.code == 302
+    assert asked == ["/"]
 
 
 def test_a_name_with_a_good_and_a_bad_address_is_refused(dialled, monkeypatch):

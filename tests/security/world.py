@@ -27,9 +27,9 @@ from recommendations.models import (
     OutcomeEvent,
     OutcomeWindow,
     RecoExport,
-    UpliftReport,
 )
 from recommendations.services.approvals import decide_item
+from recommendations.services.uplift import report
 from tests.analytics.embedding_support import wine_shop
 from tests.analytics.pages_data import comparison, metrics_run, segmentation
 from tests.analytics.saved_segments import ANYBODY, segment
@@ -149,4 +149,4 @@ def _recommendations(user):
     )
     BacktestRun.objects.create(as_of=timezone.localdate())
     OutcomeWindow.objects.create(scenario="REBUY", days=30)
-    UpliftReport.objects.create(as_of=timezone.localdate(), window_days=30)
+    report()

@@ -61,7 +61,8 @@ def _work(job: Job) -> None:
     except jobs.JobStoppedError:
         logger.info("job_stopped")
     except CrmError as error:
-        logger.info("job_refused", error=str(error))
+        # The words stay with the job: they may quote a line of somebody's file.
+        logger.info("job_refused", why=type(error).__name__)
         states.fail(job=job, error=str(error))
     except (OperationalError, InterfaceError) as error:
         _after_database_trouble(job, error)
