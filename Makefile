@@ -11,7 +11,8 @@ TEMPLATES = $(shell find templates -name '*.html' 2>/dev/null)
 # What a server would have, so that `check --deploy` looks at production settings.
 AS_IN_PRODUCTION = CRM_ENV=production DJANGO_ALLOWED_HOSTS=crm.example.com \
 	DJANGO_SECRET_KEY="$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(50))')" \
-	DATABASE_URL=postgres://crm@db.invalid/crm REDIS_URL=redis://valkey.invalid/0 CRM_BACKUP_BY_BEAT=false
+	DATABASE_URL=postgres://crm@db.invalid/crm REDIS_URL=rediss://valkey.invalid/0 \
+	PGSSLMODE=verify-full CRM_BACKUP_BY_BEAT=false
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-roles test-slow lint audit bench bench-signals load run fmt manifests policies requirements clean

@@ -11,7 +11,7 @@ from typing import Any
 import django_stubs_ext
 import environ
 
-from crm_project import databases, embedded, logs
+from crm_project import databases, embedded, logs, valkey
 from crm_project.backup.configuration import backup_settings
 from crm_project.doors import AUTH_PASSWORD_VALIDATORS as AUTH_PASSWORD_VALIDATORS
 from crm_project.doors import CONTENT_SECURITY_POLICY as CONTENT_SECURITY_POLICY
@@ -152,7 +152,7 @@ EMBEDDED_VALKEY = env.str("REDIS_URL", default="") == ""
 DATABASES = databases.databases(env)
 DATABASE_ROUTERS = ["crm_project.common.replicas.router.ReplicaRouter"]
 CRM_REPLICA_MAX_LAG_SECONDS = env.float("CRM_REPLICA_MAX_LAG_SECONDS", default=5.0)
-REDIS_URL = embedded.redis_url() if EMBEDDED_VALKEY else env.str("REDIS_URL")
+REDIS_URL = embedded.redis_url() if EMBEDDED_VALKEY else valkey.address(env, env.str("REDIS_URL"))
 
 CRM_ROLE_PASSWORDS = databases.role_passwords(env)
 
@@ -208,7 +208,7 @@ CRM_JOB_SILENT_SECONDS = env.int("CRM_JOB_SILENT_SECONDS", default=15)
 # --- Signals: from the API through the queue into PostgreSQL ---------------------------------
 
 # A Valkey of its own, if wanted: what was acknowledged lies here until it is in PostgreSQL.
-CRM_QUEUE_URL = env.str("CRM_QUEUE_URL", default="") or REDIS_URL
+CRM_QUEUE_URL = valkey.address(env, env.str("CRM_QUEUE_URL", default="")) or REDIS_URL
 CRM_QUEUE_PREFIX = env.str("CRM_QUEUE_PREFIX", default="crm:signals")
 # Past either limit new signals get 503; nothing that waits is ever thrown away.
 CRM_QUEUE_MAX_EVENTS = env.int("CRM_QUEUE_MAX_EVENTS", default=2_000_000)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 READERS = {"env", "environ", "getenv"}
+# PostgreSQL's own library reads these, and other programs of its kind.
+OF_POSTGRESQL = {"PGSSLMODE", "PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY"}
 NAME = re.compile(r"^[A-Z][A-Z0-9_]+$")
 
 
@@ -52,7 +54,7 @@ def test_every_variable_that_is_read_is_documented():
 
 
 def test_every_documented_variable_is_read():
-    assert set(variables_documented()) - variables_read() == set()
+    assert set(variables_documented()) - variables_read() - OF_POSTGRESQL == set()
 
 
 def test_no_variable_is_documented_twice():

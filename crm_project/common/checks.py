@@ -1,10 +1,12 @@
 """Refuse a bad configuration at start, each mistake with a number and a hint."""
 
+import os
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from crm_project import valkey
 from crm_project.backup.errors import WrongKeyError
 from crm_project.backup.targets import refused
 
@@ -60,6 +62,33 @@ def doors_are_shut(**kwargs: Any) -> list[CheckMessage]:
     what = "Staff get in with a password alone."
     hint = "Unset CRM_SECOND_FACTOR, unless another place in front of this one asks for more."
     return [Warning(what, hint=hint, id="crm.W014")]
+
+
+@register("crm", deploy=True)
+def nobody_listens_on_the_way(**kwargs: Any) -> list[CheckMessage]:
+    """What goes to other machines is encrypted, and whoever answers there proves who it is."""
+    if not settings.PRODUCTION:
+        return []
+    found: list[CheckMessage] = []
+    if open_ways := [name for name in settings.DATABASES if not tls_of(name)]:
+        what = f"Connections to the database ({', '.join(open_ways)}) may be read or diverted."
+        hint = "Set PGSSLMODE=verify-full and PGSSLROOTCERT; docs/operations.md#tls."
+        found.append(Warning(what, hint=hint, id="crm.W015"))
+    if not all(map(valkey.is_proved, (settings.REDIS_URL, settings.CRM_QUEUE_URL))):
+        what = "Connections to Valkey may be read or diverted."
+        hint = "Set REDIS_URL (and CRM_QUEUE_URL) to rediss://… and REDIS_SSLROOTCERT."
+        found.append(Warning(what, hint=hint, id="crm.W016"))
+    return found
+
+
+def tls_of(name: str) -> bool:
+    """Tell whether a connection stays on this machine or looks at the server's certificate."""
+    config = settings.DATABASES[name]
+    if all(map(valkey.is_here, str(config.get("HOST", "")).split(","))):
+        return True
+    # What is not among the options, PostgreSQL's own library reads from the environment.
+    mode = config.get("OPTIONS", {}).get("sslmode") or os.environ.get("PGSSLMODE", "")
+    return mode == "verify-full"
 
 
 @register("crm")

@@ -69,6 +69,47 @@ def test_each_mistake_has_a_number_and_a_hint(production, name, value, number):
     assert "hunter2" not in error.msg
 
 
+class TestTheWayToTheServers:
+    """Looked at by ``check --deploy``: a network of one's own may do without."""
+
+    @pytest.fixture
+    def warned(self, production, monkeypatch):
+        monkeypatch.delenv("PGSSLMODE", raising=False)
+        database = production.DATABASES["default"]
+        monkeypatch.setitem(database, "HOST", "postgres")
+        production.REDIS_URL = production.CRM_QUEUE_URL = "redis://localhost/0"
+
+        def ask(**options):
+            monkeypatch.setitem(database, "OPTIONS", options)
+            found = run_checks(tags=["crm"], include_deployment_checks=True)
+            return [one.id for one in found if one.id.startswith("crm.W")]
+
+        return ask
+
+    def test_a_database_elsewhere_is_reached_over_tls_that_checks_it(self, warned, monkeypatch):
+        assert warned() == ["crm.W015"]
+        assert warned(sslmode="require") == ["crm.W015"]
+        assert warned(sslmode="verify-full") == []
+        monkeypatch.setenv("PGSSLMODE", "verify-full")
+        assert warned() == []
+        assert warned(sslmode="prefer") == ["crm.W015"]
+
+    def test_a_database_beside_us_needs_none(self, warned, production, monkeypatch):
+        monkeypatch.setitem(production.DATABASES["default"], "HOST", "/run/postgresql")
+        assert warned() == []
+        monkeypatch.setitem(production.DATABASES["default"], "HOST", "localhost,pg2")
+        assert warned() == ["crm.W015"]
+
+    @pytest.mark.parametrize("name", ["REDIS_URL", "CRM_QUEUE_URL"])
+    def test_so_is_valkey(self, warned, production, name):
+        setattr(production, name, "redis://valkey/0")
+        assert warned(sslmode="verify-full") == ["crm.W016"]
+        setattr(
+            production, name, "rediss://valkey/0?ssl_cert_reqs=required&ssl_check_hostname=true"
+        )
+        assert warned(sslmode="verify-full") == []
+
+
 def test_where_a_cluster_makes_backups_its_pages_need_no_place(production):
     production.CRM_BACKUP = replace(BACKUP, url="", by_beat=False)
 

@@ -232,7 +232,7 @@ def test_production_binds_cookies_to_this_host_and_to_tls():
         env={
             "CRM_ENV": "production",
             "DATABASE_URL": "postgres://crm@db.invalid/crm",
-            "REDIS_URL": "redis://valkey.invalid/0",
+            "REDIS_URL": "rediss://valkey.invalid/0",
             "PATH": "/usr/bin",
         },
         cwd=ROOT,

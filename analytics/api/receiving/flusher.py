@@ -5,12 +5,13 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import redis.asyncio
 import redis.exceptions
 from django.conf import settings
+from redis.asyncio.connection import SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
@@ -180,7 +181,7 @@ def _in_words(error: Exception) -> signal_stream.QueueError:
 
 
 def _client() -> "redis.asyncio.Redis":
-    made: redis.asyncio.Redis = redis.asyncio.Redis.from_url(
+    pool = redis.asyncio.ConnectionPool.from_url(
         settings.CRM_QUEUE_URL,
         protocol=2,
         socket_timeout=signal_stream.SECONDS_TO_ANSWER,
@@ -189,4 +190,19 @@ def _client() -> "redis.asyncio.Redis":
         # server that hangs is not asked twice: the senders have waited long enough.
         retry=Retry(NoBackoff(), 1, supported_errors=(redis.exceptions.ConnectionError,)),
     )
-    return made
+    if issubclass(pool.connection_class, SSLConnection):
+        pool.connection_class = _TlsConnection
+    return redis.asyncio.Redis.from_pool(pool)
+
+
+class _TlsConnection(SSLConnection):
+    """Reads certificates for every connection, as the client for threads does.
+
+    The library keeps what it has read: after a change of authority it would refuse the server
+    until the process ends.
+    """
+
+    def _connection_arguments(self) -> Mapping[str, Any]:
+        self.ssl_context.context = None
+        arguments: Mapping[str, Any] = super()._connection_arguments()
+        return arguments

@@ -173,6 +173,19 @@ _CHECKS = (
         production=True,
     ),
     _Check(
+        "encryption", WATCH,
+        """
+        select count(*) as plain
+        from pg_stat_activity as a inner join pg_stat_ssl as s on a.pid = s.pid
+        where not s.ssl and a.state is distinct from 'starting' and a.client_addr is not null
+            and not a.client_addr <<= '127.0.0.0/8' and a.client_addr <> '::1'
+        having count(*) > 0
+        """,
+        "{plain} sessions came from other machines without TLS.",
+        "PGSSLMODE=verify-full, PGSSLROOTCERT and hostssl in pg_hba.conf; docs/operations.md#tls.",
+        production=True,
+    ),
+    _Check(
         "login", BAD,
         """
         select current_user as name from pg_roles where rolname = current_user and rolsuper

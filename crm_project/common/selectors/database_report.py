@@ -89,6 +89,12 @@ _QUESTIONS = (
         select 'Sessions', (select count(*) from pg_stat_activity
             where backend_type = 'client backend') || ' of ' || current_setting('max_connections')
         union all
+        select 'From other machines', count(*) filter (where s.ssl) || ' with TLS, '
+            || count(*) filter (where not s.ssl) || ' without'
+        from pg_stat_activity as a inner join pg_stat_ssl as s on a.pid = s.pid
+        where a.client_addr is not null and a.state is distinct from 'starting'
+            and not a.client_addr <<= '127.0.0.0/8' and a.client_addr <> '::1'
+        union all
         select 'Rolled back', xact_rollback || ' of ' || xact_commit + xact_rollback
         from pg_stat_database where datname = current_database()
         union all
