@@ -10,6 +10,7 @@ LATENCY = "django_http_requests_latency_seconds_by_view_method_bucket"
 FREE = "kubelet_volume_stats_available_bytes"
 SIZE = "kubelet_volume_stats_capacity_bytes"
 VOLUME = '{namespace="crm-rfm",persistentvolumeclaim="data-postgres-0"}'
+ENDS = 'certmanager_certificate_expiration_timestamp_seconds{name="valkey-tls",namespace="crm-rfm"}'
 
 Series = dict[str, str]
 
@@ -126,6 +127,12 @@ CASES = {
         {FREE + VOLUME: "14x200", SIZE + VOLUME: "100x200"},
         {FREE + VOLUME: "15x200", SIZE + VOLUME: "100x200"},
         {"namespace": "crm-rfm", "persistentvolumeclaim": "data-postgres-0"},
+    ),
+    "CertificateEnds": Case(
+        {ENDS: f"{14 * 86_400}x200"},
+        {ENDS: f"{14 * 86_400 + 90 * 60}x200"},
+        {"name": "valkey-tls", "namespace": "crm-rfm"},
+        minutes=90,
     ),
 }
 CASES["NumberIsStale"].minutes = CASES["NumberFails"].minutes = 90

@@ -6,7 +6,9 @@ from typing import Any
 
 from tests.kubernetes.manifests import ROOT, Manifests, Workload, selects
 
-OWN_VARIABLES = {"PGSSLMODE", "PGSSLROOTCERT", "REMAP_SIGTERM", "PGDATA"} | {
+OWN_VARIABLES = {
+    "REMAP_SIGTERM",
+    "PGDATA",
     "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_DEFAULT_REGION",
 }
@@ -157,7 +159,8 @@ def files_named_in_settings_are_mounted(all_of: Manifests):
             for source in container.get("envFrom", []):
                 env |= config.get(source.get("configMapRef", {}).get("name"), {})
             files = {value for name, value in env.items() if name.endswith("_FILE")}
-            files |= {env["PGSSLROOTCERT"]} if "PGSSLROOTCERT" in env else set()
+            trusted = ("PGSSLROOTCERT", "REDIS_SSLROOTCERT")
+            files |= {env[name] for name in trusted if name in env}
             files -= {"/tmp/alive"}  # noqa: S108 - the sign of life, made by the process itself
             there = set(_mounted_files(one, container, secrets))
             for missing in sorted(files - there):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.kubernetes import mistakes_tls
 from tests.kubernetes.manifests import Manifests
 from tests.kubernetes.mistakes_doors import DEV_DOORS, DOORS
 from tests.kubernetes.parts import add, box, cluster, pod, policy, set_config, spec
@@ -387,6 +388,8 @@ CASES = [("dev", name, *case) for name, case in DEV.items()]
 CASES += [("prod", name, *case) for name, case in PROD.items()]
 CASES += [("prod", name, *case) for name, case in DOORS.items()]
 CASES += [("dev", name, *case) for name, case in DEV_DOORS.items()]
+CASES += [("dev", name, *case) for name, case in mistakes_tls.DEV.items()]
+CASES += [("prod", name, *case) for name, case in mistakes_tls.PROD.items()]
 
 
 @pytest.fixture(scope="module")

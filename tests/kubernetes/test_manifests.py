@@ -12,6 +12,7 @@ from tests.kubernetes import (
     rules_objects,
     rules_pods,
     rules_references,
+    rules_tls,
 )
 from tests.kubernetes.manifests import OVERLAYS, RENDERED, ROOT, Manifests
 
@@ -21,6 +22,7 @@ RULES = [
     *rules_objects.RULES,
     *rules_references.RULES,
     *rules_doors.RULES,
+    *rules_tls.RULES,
 ]
 NAMES = {rule.__name__: rule for rule in RULES}
 

@@ -205,7 +205,8 @@ def test_a_real_valkey_takes_its_settings_and_keeps_its_word(tmp_path):
         ("/run/valkey/valkey.conf", tmp_path / "made"),
     ):
         script = script.replace(there, str(here))
-    extra = f"port 0\nunixsocket {socket}\ndir {tmp_path / 'data'}\n"
+    # The build that is here knows no TLS; tests/proofs/test_tls.py asks one that does.
+    extra = f"tls-port 0\nport 0\nunixsocket {socket}\ndir {tmp_path / 'data'}\n"
     script = script.replace("exec ", f"printf '{extra}' >>{tmp_path}/made\nexec ")
     with (tmp_path / "log").open("wb") as log:
         server = subprocess.Popen(["sh", "-euc", script], stdout=log, stderr=log)

@@ -7,6 +7,8 @@ cd "$(dirname "$0")/../.."
     echo "barman-cloud could not be installed: the tests of going back to a moment will be skipped."
 
 if [ "${1:-}" = slow ]; then
+    .venv/bin/python -m tests.proofs.debian ||
+        echo "Debian's PostgreSQL and Valkey could not be unpacked: the tests of TLS will be skipped."
     .venv/bin/python -m tests.proofs.patroni ||
         echo "Patroni could not be installed: the tests of failover will be skipped."
     if ! command -v etcd >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
