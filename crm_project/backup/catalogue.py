@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from crm_project.backup.errors import BackupError, DamagedError, GoneError
-from crm_project.backup.manifest import FILES, MOST_BYTES, NAME, SUFFIX, Manifest
+from crm_project.backup.manifest import FILES, MOST_BYTES, NAME, SUFFIX, Manifest, moment_of
 from crm_project.backup.targets import Readable, Target
 
 HALF_AFTER = timedelta(days=1)
@@ -64,6 +64,16 @@ def read_manifest(target: Target, name: str) -> Manifest:
     return manifest
 
 
+def newest(target: Target) -> str:
+    """Return the name of the newest backup, of use or not: a drill must not pass over it.
+
+    Empty when there is none. One of a time to come, made while a clock was wrong, is passed over.
+    """
+    soon = datetime.now(UTC) + AHEAD
+    moments = ((entry.name, moment_of(entry.name)) for entry in entries(target))
+    return next((name for name, moment in moments if moment and moment <= soon), "")
+
+
 def _all_of(stream: Readable, key: str) -> bytes:
     """Read what is no larger than a manifest can be: anybody may have put anything there."""
     text = bytearray()
@@ -87,6 +97,11 @@ def find(target: Target, name: str = "") -> Manifest:
     if not wanted:
         if name:
             raise BackupError(f"There is no backup {name!r} in {target.words}.")
+        if found:
+            raise DamagedError(
+                f"Of the {len(found)} backups in {target.words} none can be used. The newest, "
+                f"{found[0].name}: {found[0].problem}"
+            )
         raise BackupError(f"There is no backup in {target.words}. Run: manage.py backup create")
     soon = datetime.now(UTC) + AHEAD
     entry = min(wanted, key=lambda one: bool(one.manifest and one.manifest.created_at > soon))

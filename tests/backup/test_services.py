@@ -162,6 +162,23 @@ class TestDrill:
         assert "the last attempt failed. The file is damaged" in text
         assert "crm-bad" in text
 
+    def test_a_newest_backup_that_was_cut_off_is_not_passed_over_for_an_older_one(
+        self, in_use, no_migrations, tmp_path
+    ):
+        older, newest = backups.create_backup(), backups.create_backup()
+        file = tmp_path / "backups" / f"{newest.name}.dump.zst"
+        if older.name > newest.name:  # of one second
+            file = tmp_path / "backups" / f"{older.name}.dump.zst"
+        file.write_bytes(file.read_bytes()[:1000])
+        with pytest.raises(CommandError, match=r"cannot be used\. Its file has 1,000 bytes, not"):
+            command("drill")
+        assert trust().restore.failing
+        assert restores.restore_backup(into=f"{in_use.name}_other").database
+        (tmp_path / "backups" / f"{older.name}.dump.zst").unlink()
+        (tmp_path / "backups" / f"{newest.name}.dump.zst").unlink()
+        with pytest.raises(CommandError, match=r"Of the 2 backups in .* none can be used"):
+            command("restore", "--force")
+
     def test_a_scratch_database_of_a_killed_drill_is_dropped(self, in_use, no_migrations):
         backups.create_backup()
         left = f"{in_use.name}_drill_00000000"

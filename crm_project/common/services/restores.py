@@ -51,7 +51,7 @@ def drill(*, name: str = "", progress: Progress = _silent) -> DrillRun:
     the migrations with those of this program.
 
     Args:
-        name: by default the newest backup that is of use.
+        name: by default the newest; a damaged one fails the drill, though older ones be well.
 
     Raises ``CrmError`` in words when the backup cannot be restored or differs: the drill is then
     on record as failed. A ``ConflictError`` when another drill is under way.
@@ -62,7 +62,7 @@ def drill(*, name: str = "", progress: Progress = _silent) -> DrillRun:
         with recorded(run, "backup drill"):
             _drop_left_over(server, DRILL)
             target = setup.target()
-            manifest = catalogue.find(target, name)
+            manifest = catalogue.find(target, name or catalogue.newest(target))
             run.backup_name, run.taken_at = manifest.name, manifest.created_at
             run.save()
             _drill(run, target, manifest, server, progress)
