@@ -162,7 +162,7 @@ DOORS = {
         CLOCK,
     ),
     "base backups that wait": (base_backup(suspend=True), CLOCK),
-    "base backups of nobody": (base_backup(cluster={"name": "postgress"}), CLOCK),
+    "base backups of nobody": (base_backup(cluster={"name": "another"}), CLOCK),
     "base backups once a year": (base_backup(schedule="0 0 1 1 1 *"), CLOCK),
     "numbers of no port": (lambda m: endpoint(m).update(port="metricz"), "numbers_are_fetched"),
     "numbers without a token": (

@@ -73,7 +73,7 @@ def mistakes():
     yield "retention in words", "ObjectStore", ("retentionPolicy",), "30 days"
     yield "a plugin's misspelt name", "ScheduledBackup", ("pluginConfig",), {"name": "x"}
     yield "whose backup", "ScheduledBackup", ("backupOwnerReference",), "me"
-    yield "never fetched again", "ExternalSecret", ("refreshIntervall",), "15m"
+    yield "never fetched again", "ExternalSecret", ("refreshEvery",), "15m"
     yield "another kind of store", "ExternalSecret", ("secretStoreRef", "kind"), "Vault"
     yield "an alert that waits form", "PrometheusRule", ("groups", 0, "rules", 0, "form"), "5m"
     yield "an alert at once", "PrometheusRule", ("groups", 0, "rules", 0, "for"), "5 minutes"
