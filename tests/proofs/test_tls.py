@@ -58,7 +58,7 @@ class TestWhoGetsIn:
             ({"sslrootcert": other.file}, REFUSED),
             ({"host": "127.0.0.1"}, 'does not match host name "127.0.0.1"'),
             ({"ssl_max_protocol_version": "TLSv1.2"}, "protocol version"),
-            ({"password": "another"}, "password authentication failed"),
+            ({"password": "another"}, "password authentication failed"),  # pragma: allowlist secret
         ):
             with pytest.raises(psycopg.OperationalError, match=complaint):
                 server.log_in(trusted, **changed)
