@@ -16,7 +16,7 @@ TOOLS = Path(sys.executable).parent
 # Not looked through: data, hashes, pictures; tests, whose passwords open nothing; rendered
 # manifests (tests/kubernetes refuses literal secrets in them by rules of their own).
 LEFT_OUT = ("demo/data/", "tests/", "k8s/rendered/", "docs/images/")
-NAMES_A_SECRET = r"^[\s-]*(\w+: )?\{?secretName: [a-z0-9-]+(, defaultMode: 0\d+)?\}?\s*$"
+NAMED_ONLY = r"^[\s-]*(\w+: )?\{?secretName: [a-z0-9-]+(, defaultMode: 0\d+)?\}?\s*$"
 ENDINGS = (".png", ".svg", ".gz", ".xz", ".csv", ".txt", ".po", "SHA256SUMS", ".secrets.baseline")
 
 
@@ -78,7 +78,7 @@ def secrets() -> bool:
         [
             *(TOOLS / "detect-secrets-hook", "--baseline", ".secrets.baseline"),
             # Manifests name Secrets; what stands after this word is never a value.
-            *("--exclude-lines", NAMES_A_SECRET),
+            *("--exclude-lines", NAMED_ONLY),
             *files,
         ],
         cwd=ROOT,
