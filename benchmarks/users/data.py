@@ -24,6 +24,8 @@ from benchmarks import data as shop
 from benchmarks.users.plan import Plan
 from benchmarks.users.statements import CAMPAIGNS, CONTACTS, LINES, PRODUCTS, SIGNALS
 from customers.models import Customer
+from recommendations.selectors.recommendations import current_run
+from recommendations.services.runs import recommend
 
 Say = Callable[[str], object]
 Work = Callable[[Plan], list[str]]
@@ -41,6 +43,7 @@ def ensure(plan: Plan, kept: Path, say: Say) -> None:
     if kept.exists():
         held = json.loads(kept.read_text())
         if held == plan.data:
+            recommended(say)
             return
         raise SystemExit(f"{kept.parent} holds {held}. Remove the folder to make {plan.data}.")
     call_command("migrate", verbosity=0)
@@ -55,6 +58,15 @@ def ensure(plan: Plan, kept: Path, say: Say) -> None:
         # Not in the middle of what is measured.
         cursor.execute("checkpoint")
     kept.write_text(json.dumps(plan.data))
+    recommended(say)
+
+
+def recommended(say: Say) -> None:
+    """Recommend to everybody unless that was done: a step of its own, which may be repeated."""
+    if current_run() is None:
+        _made(say, "recommendations", recommend)
+        with connection.cursor() as cursor:
+            cursor.execute("checkpoint")
 
 
 def _one_side(plan: Plan, say: Say) -> None:

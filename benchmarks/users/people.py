@@ -8,17 +8,20 @@ from typing import Any
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db.models import Min
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from benchmarks.users.plan import Plan
 from crm_project.common.models import ApiToken, User
 from crm_project.common.services.tokens import issue_token
 from customers.models import Campaign, Customer
 from orders.models import Order
+from recommendations.selectors.recommendations import current_run
 
 GROUPS = ("Viewer", "Steward", "Marketer")
 SCOPES = (
     "customers:read", "orders:read", "products:read", "contacts:read", "contacts:write",
     "contactability:read", "rfm:read", "profiles:read", "signals:read", "signals:write",
+    "recommendations:read",
 )  # fmt: skip
 
 
@@ -50,8 +53,15 @@ def _staff(count: int, password: str) -> list[dict[str, str]]:
             username=f"load-staff-{number:04}", defaults={"is_staff": True, "password": hashed}
         )
         user.groups.set([group])
-        found.append({"name": user.username, "group": group.name})
+        found.append({"name": user.username, "group": group.name, "key": _second_factor(user)})
     return found
+
+
+def _second_factor(user: User) -> str:
+    """Give somebody an authenticator app; returns its key, in hexadecimal."""
+    TOTPDevice.objects.filter(user=user).delete()
+    key: str = TOTPDevice.objects.create(user=user, name="load", confirmed=True).key
+    return key
 
 
 def _tokens(count: int) -> list[str]:
@@ -65,7 +75,9 @@ def _tokens(count: int) -> list[str]:
 def _first_keys() -> dict[str, Any]:
     """Return the smallest key of each table whose pages are opened; the others follow it."""
     models = {"customer": Customer, "order": Order, "campaign": Campaign}
-    return {
+    first = {
         f"first_{name}": model._default_manager.aggregate(least=Min("pk"))["least"]
         for name, model in models.items()
     }
+    run = current_run()
+    return {**first, "run": run.pk if run else None}

@@ -7,13 +7,15 @@ from django.contrib.auth.hashers import check_password
 
 from analytics.models import Signal
 from benchmarks import page
-from benchmarks.users import data, people, report
+from benchmarks.users import data, people, report, second_factor
 from benchmarks.users.forms import fields
 from benchmarks.users.plan import from_command_line
 from benchmarks.users.report import Answer
 from crm_project.common.models import ApiToken, User
+from crm_project.common.services.second_factor import check_code
 from customers.models import Campaign, ContactEvent, Customer
 from orders.models import CustomerTotals, Order, OrderItem
+from recommendations.models import RecoRun
 from tests.factories import CustomerFactory, UserFactory
 
 SMALLEST = [
@@ -145,8 +147,21 @@ class TestData:
         assert len(told["staff"]) == len(told["tokens"]) == 2
         user = User.objects.get(username=told["staff"][0]["name"])
         assert check_password(told["password"], user.password)
+        assert check_code(user=user, code=second_factor.code(told["staff"][0]["key"]))
         assert ApiToken.objects.filter(user__username="load-systems").count() == 2
         assert told["data"]["first_customer"] == Customer.objects.order_by("pk")[0].pk
+
+    def test_everybody_is_recommended_to_once(self, tmp_path):
+        plan = from_command_line(SMALLEST)
+        for work in (data.people, data.orders):
+            data.fill(work, plan)
+
+        data.recommended(print)
+        data.recommended(print)
+
+        people.invite(plan, tmp_path / "letter.json")
+        told = json.loads((tmp_path / "letter.json").read_text())
+        assert [told["data"]["run"]] == [*RecoRun.objects.values_list("pk", flat=True)]
 
     def test_data_of_other_amounts_is_not_taken_for_ours(self, tmp_path):
         kept = tmp_path / "made.json"
