@@ -81,8 +81,11 @@ def _users(plan: Plan, address: str, *, letter: Path, notes: Path) -> float:
         "PYTHONPATH": str(ROOT),
     }
     begun = time.time()
+    notes.unlink(missing_ok=True)
     # Its exit code speaks of errors, which our own table counts.
     subprocess.run(command, env=os.environ | told, stdout=subprocess.DEVNULL, check=False)
+    if not notes.exists():
+        raise SystemExit("The users did not come: what stopped them stands above.")
     return begun + coming
 
 

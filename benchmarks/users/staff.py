@@ -133,16 +133,16 @@ class Staff(FastHttpUser):
         self._ask("/admin/orders/product/", "articles")
 
     @task(1)
-    def runs(self) -> None:
+    def offer_runs(self) -> None:
         self._ask("/admin/recommendations/recorun/", "runs of recommendations")
 
     @task(1)
-    def run(self) -> None:
+    def offer_run(self) -> None:
         self._ask(f"/admin/recommendations/recorun/{told.DATA['run']}/change/",
                   "one run of recommendations")  # fmt: skip
 
     @task(2)
-    def items(self) -> None:
+    def offers(self) -> None:
         """Look at what is recommended, and at one of it."""
         page = self._ask("/admin/recommendations/recoitem/", "recommendations")
         if found := _ITEM.findall(page):
