@@ -24,14 +24,15 @@ class SegmentFilter(DropdownFilter):
         return [(segment.code, segment.name) for segment in Segment.objects.all()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Order by key: the scores of a segment are found in it, without a sort of them all."""
+        """Find the segment first: the planner must see which it is to know how many are in it."""
         wanted = self.value()
         if not wanted:
             return queryset
         if wanted == PROSPECTS:
             run = current_run()
             return prospects_among(queryset, run=run) if run else queryset.none()
-        return queryset.filter(rfm__segment__code=wanted)
+        segment = Segment.objects.filter(code=wanted).first()
+        return queryset.filter(rfm__segment=segment) if segment else queryset.none()
 
 
 class ScoreFilter(TextFilter):

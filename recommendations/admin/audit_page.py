@@ -27,9 +27,9 @@ from recommendations.selectors.audit import (
     finding_words,
     findings_with,
     newest_run,
-    statuses,
 )
 from recommendations.selectors.recommendations import kept_runs
+from recommendations.selectors.run_counts import statuses
 from recommendations.services.audit import check_may_choose
 
 PAGE = "admin:recommendations_audit"

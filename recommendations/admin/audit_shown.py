@@ -11,7 +11,7 @@ from crm_project.common.charts import Bar, Bars
 from crm_project.common.registry import Kpi
 from recommendations.models import Decided, RecoRun
 from recommendations.scoring.audit_rules import BY_CODE
-from recommendations.selectors.audit import list_scores
+from recommendations.selectors.run_counts import list_scores
 
 CHECKS = {
     "MIN_SCORE": "Mean score of the lists",

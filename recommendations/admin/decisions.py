@@ -22,8 +22,9 @@ from customers.models import Customer
 from customers.selectors.customers import by_code
 from recommendations.admin.decision_forms import ApproveForm, CommentForm, RefuseForm
 from recommendations.models import Decided, RecoDecision, RecoItem, RecoRun
-from recommendations.selectors.audit import audits_of, waiting
+from recommendations.selectors.audit import audits_of
 from recommendations.selectors.recommendations import item, list_of
+from recommendations.selectors.run_counts import waiting
 from recommendations.services.approvals import (
     check_may_approve,
     decide_item,

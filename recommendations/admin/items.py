@@ -29,7 +29,8 @@ from recommendations.admin.item_filters import (
 from recommendations.admin.why_not_page import why_not_view
 from recommendations.models import RecoItem
 from recommendations.selectors.explanations import explain_short
-from recommendations.selectors.recommendations import excluded, item, statuses
+from recommendations.selectors.recommendations import item
+from recommendations.selectors.run_counts import excluded, statuses
 from recommendations.selectors.words.components import SCENARIOS, SLOTS, named
 from recommendations.selectors.words.refusals import refusal
 

@@ -21,7 +21,8 @@ from recommendations.api import audit_serializers as shapes
 from recommendations.api.run_serializers import RecoItemSerializer
 from recommendations.models import AuditItem, Decided, RecoItem, RecoRun, Severity
 from recommendations.scoring.audit_rules import BY_CODE
-from recommendations.selectors.audit import newest_run, statuses
+from recommendations.selectors.audit import newest_run
+from recommendations.selectors.run_counts import statuses
 from recommendations.services.audit import FourEyesError, check_may_choose
 
 NO_RUN = "Nothing was recommended yet."

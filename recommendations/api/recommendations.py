@@ -21,6 +21,7 @@ from recommendations.selectors import recommendations as found
 from recommendations.selectors.asked import customers_by_code
 from recommendations.selectors.explanations import Explanation, explain
 from recommendations.selectors.proofs import Line, proofs
+from recommendations.selectors.run_counts import statuses
 from recommendations.selectors.why_not import why_not
 from recommendations.selectors.words.languages import languages, spoken
 from recommendations.selectors.words.refusals import refusal
@@ -156,7 +157,7 @@ class RecommendationViewSet(CrmViewSet):
         if run is None:
             empty = dict.fromkeys(shapes.OverviewSerializer.Meta.fields)
             return Response({**empty, "reason": refusal(found.NO_RUN)})
-        run.statuses = found.statuses(run=run)  # type: ignore[attr-defined] # only to be shown
+        run.statuses = statuses(run=run)  # type: ignore[attr-defined] # only to be shown
         run.reason = None  # type: ignore[attr-defined] # only to be shown
         return Response(shapes.OverviewSerializer(run).data)
 

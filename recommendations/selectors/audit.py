@@ -1,39 +1,16 @@
 """Read what the audit found and what people decided, with words for both."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 
-from recommendations.models import AuditItem, RecoAudit, RecoDecision, RecoItem, RecoRun
+from recommendations.models import AuditItem, RecoAudit, RecoDecision, RecoRun
 from recommendations.scoring.audit_rules import BY_CODE
 from recommendations.scoring.contact_words import words_of
 
 MOST_NAMED = 100
-
-_WAITING = """
-    select
-        count(*), count(distinct i.customer_id),
-        count(*) filter (where a.exportable),
-        count(distinct i.customer_id) filter (where a.exportable)
-    from recommendations_recoitem as i
-    left join recommendations_recoaudit as a
-        on a.customer_id = i.customer_id and a.run_id = i.run_id
-    where i.run_id = %(run)s and i.status = 'pending'
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """What of a run nobody decided on yet; ``passing`` are lists that the audit let pass."""
-
-    items: int
-    customers: int
-    passing_items: int
-    passing_customers: int
 
 
 def newest_run() -> RecoRun | None:
@@ -137,25 +114,6 @@ def findings_with(
     customer, ordinal = after
     behind = Q(customer_id__gt=customer) | Q(customer_id=customer, ordinal__gt=ordinal)
     return list(findings(run=run).filter(behind, code=code)[:most])
-
-
-def list_scores(*, run: RecoRun) -> dict[int, int]:
-    """Return how many lists of a run have which score, best first."""
-    rows = RecoAudit.objects.filter(run=run).order_by().values_list("score")
-    return dict(sorted(rows.annotate(lists=Count("customer_id")), reverse=True))
-
-
-def waiting(*, run: RecoRun) -> Waiting:
-    """Return how much of a run waits for a decision."""
-    with connection.cursor() as cursor:
-        cursor.execute(_WAITING, {"run": run.pk})
-        return Waiting(*cursor.fetchone())
-
-
-def statuses(*, run: RecoRun) -> dict[str, int]:
-    """Return how many items are in which state of decision."""
-    rows = RecoItem.objects.filter(run=run).values("status").annotate(items=Count("id"))
-    return {row["status"]: row["items"] for row in rows}
 
 
 def decisions(*, run: RecoRun) -> QuerySet[RecoDecision]:

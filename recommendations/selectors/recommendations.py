@@ -1,12 +1,11 @@
 """What is recommended to whom: lists, their history, and why somebody was offered nothing."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 
 from customers.models import Customer
 from recommendations.models import RecoExclusion, RecoItem, RecoRun
@@ -177,16 +176,3 @@ def items_of(*, run: RecoRun) -> QuerySet[RecoItem]:
     """Return the items of a run with what a list of them shows, in the order of its key."""
     rows = RecoItem.objects.filter(run_id=run.pk).select_related("product", "customer")
     return rows.order_by("id")
-
-
-def statuses(*, run: RecoRun) -> dict[str, int]:
-    """Return how many items of a run are pending, approved, rejected and flagged, counted now."""
-    rows = RecoItem.objects.filter(run_id=run.pk).order_by().values_list("status")
-    return dict(rows.annotate(number=Count("pk")))
-
-
-def excluded(*, run: RecoRun, stage: str) -> dict[str, int]:
-    """Return how many customers each code kept without an offer (or a message), most first."""
-    rows = RecoExclusion.objects.filter(run_id=run.pk, stage=stage).order_by()
-    found: Iterable[Any] = rows.values_list("code").annotate(number=Count("customer_id"))
-    return dict(sorted(found, key=lambda pair: (-pair[1], pair[0])))
