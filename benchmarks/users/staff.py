@@ -10,7 +10,7 @@ from benchmarks.users import told
 from benchmarks.users.forms import fields
 from benchmarks.users.second_factor import code
 
-SEGMENTS = ("champions", "loyal-customers", "hibernating", "at-risk")
+SEGMENTS = ("champions", "loyal", "hibernating", "at-risk")
 _CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 _ITEM = re.compile(r"/admin/recommendations/recoitem/(\d+)/change/")
 
