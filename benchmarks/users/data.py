@@ -22,7 +22,7 @@ from analytics.services.rfm import score_rfm
 from analytics.services.signal_reports import refresh_signals_by_day, score_signals
 from benchmarks import data as shop
 from benchmarks.users.plan import Plan
-from benchmarks.users.statements import CAMPAIGNS, CONTACTS, LINES, PRODUCTS, SIGNALS
+from benchmarks.users.statements import CAMPAIGNS, CONTACTS, KNOWN_BEFORE, LINES, PRODUCTS, SIGNALS
 from customers.models import Customer
 from recommendations.selectors.recommendations import current_run
 from recommendations.services.runs import recommend
@@ -117,6 +117,7 @@ def people(plan: Plan) -> list[str]:
     tables = ["customers_customer", "orders_product", "customers_campaign"]
     with _without_indexes(tables[0]):
         _run(shop.CUSTOMERS, plan)
+        _run(KNOWN_BEFORE, plan)
     _run(PRODUCTS, plan)
     _run(CAMPAIGNS, plan)
     return tables

@@ -8,6 +8,12 @@ PRODUCTS = """
     from generate_series(1, 3000) as i
 """
 
+# Whoever comes after their signals has those linked and counted anew, every hour.
+KNOWN_BEFORE = """
+    update customers_customer
+    set created_at = now() - make_interval(days => %(days)s + 30), updated_at = now()
+"""
+
 CAMPAIGNS = """
     insert into customers_campaign (
         code, name, channel, purpose, cost, holdout_share, starts_at, ends_at, created_at,
