@@ -6,12 +6,13 @@ open it.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse, reverse_lazy
+from django.urls import get_script_prefix, reverse
 from django.utils.functional import lazy
 from django.utils.module_loading import import_string
 
@@ -42,10 +43,16 @@ def _page(title: str, icon: str, url: str, permission: str, **extra: Any) -> dic
     return {
         "title": title,
         "icon": icon,
-        "link": reverse_lazy(f"admin:{url}"),
-        "permission": lambda request: not permission or request.user.has_perm(permission),
+        "link": _link(url, get_script_prefix()),
+        "needs": permission,
         **extra,
     }
+
+
+@cache
+def _link(url: str, prefix: str) -> str:
+    """Return where a page of the admin is; each page shows some sixty of them."""
+    return reverse(f"admin:{url}")
 
 
 def _list(title: str, icon: str, model: str, **extra: Any) -> dict[str, Any]:
@@ -65,7 +72,7 @@ def _at(model: str) -> Callable[[HttpRequest], bool]:
     """Tell whether the list or a row of a model is open, and not a page of its own below it."""
 
     def active(request: HttpRequest) -> bool:
-        below = request.path.partition(str(reverse_lazy(f"admin:{model}_changelist")))
+        below = request.path.partition(_link(f"{model}_changelist", get_script_prefix()))
         first = below[2].partition("/")[0]
         return bool(below[1]) and (not first or first.isdecimal() or first.count("-") == _DASHES)
 
@@ -271,7 +278,15 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ],
         ),
     ]
-    return [{"title": title, "separator": bool(title), "items": items} for title, items in groups]
+    may = request.user.has_perm
+    return [
+        {
+            "title": title,
+            "separator": bool(title),
+            "items": [entry for entry in entries if not entry["needs"] or may(entry["needs"])],
+        }
+        for title, entries in groups
+    ]
 
 
 UNFOLD: dict[str, Any] = {

@@ -17,6 +17,8 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
+from analytics.models import CustomerEmbedding
+from analytics.services.embeddings import embed_customers
 from analytics.services.profiles import refresh_profiles
 from analytics.services.rfm import score_rfm
 from analytics.services.signal_reports import refresh_signals_by_day, score_signals
@@ -43,7 +45,8 @@ def ensure(plan: Plan, kept: Path, say: Say) -> None:
     if kept.exists():
         held = json.loads(kept.read_text())
         if held == plan.data:
-            recommended(say)
+            call_command("migrate", verbosity=0)
+            computed(say)
             return
         raise SystemExit(f"{kept.parent} holds {held}. Remove the folder to make {plan.data}.")
     call_command("migrate", verbosity=0)
@@ -54,19 +57,19 @@ def ensure(plan: Plan, kept: Path, say: Say) -> None:
         works = [two.submit(_one_side, plan, say), two.submit(_other_side, plan, say)]
         for work in works:
             work.result()
+    kept.write_text(json.dumps(plan.data))
+    computed(say)
+
+
+def computed(say: Say) -> None:
+    """Compute what a shop's nights would have, unless that was done; may be repeated."""
+    if current_run() is None:
+        _made(say, "recommendations", recommend)
+    if not CustomerEmbedding.objects.exists():
+        _made(say, "embeddings", lambda: embed_customers(all=True))
     with connection.cursor() as cursor:
         # Not in the middle of what is measured.
         cursor.execute("checkpoint")
-    kept.write_text(json.dumps(plan.data))
-    recommended(say)
-
-
-def recommended(say: Say) -> None:
-    """Recommend to everybody unless that was done: a step of its own, which may be repeated."""
-    if current_run() is None:
-        _made(say, "recommendations", recommend)
-        with connection.cursor() as cursor:
-            cursor.execute("checkpoint")
 
 
 def _one_side(plan: Plan, say: Say) -> None:

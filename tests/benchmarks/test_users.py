@@ -5,7 +5,7 @@ import json
 import pytest
 from django.contrib.auth.hashers import check_password
 
-from analytics.models import Signal
+from analytics.models import CustomerEmbedding, Signal
 from benchmarks import page
 from benchmarks.users import data, people, report, second_factor
 from benchmarks.users.forms import fields
@@ -151,16 +151,17 @@ class TestData:
         assert ApiToken.objects.filter(user__username="load-systems").count() == 2
         assert told["data"]["first_customer"] == Customer.objects.order_by("pk")[0].pk
 
-    def test_everybody_is_recommended_to_once(self, tmp_path):
+    def test_what_nights_compute_is_computed_once(self, tmp_path):
         plan = from_command_line(SMALLEST)
         for work in (data.people, data.orders):
             data.fill(work, plan)
 
-        data.recommended(print)
-        data.recommended(print)
+        data.computed(print)
+        data.computed(print)
 
         people.invite(plan, tmp_path / "letter.json")
         told = json.loads((tmp_path / "letter.json").read_text())
+        assert CustomerEmbedding.objects.count() == 50
         assert [told["data"]["run"]] == [*RecoRun.objects.values_list("pk", flat=True)]
 
     def test_data_of_other_amounts_is_not_taken_for_ours(self, tmp_path):
