@@ -311,6 +311,7 @@ UNFOLD: dict[str, Any] = {
         lambda request: static("crm/admin.css"),
         lambda request: static("crm/charts.css"),
     ],
+    "SCRIPTS": [lambda request: static("crm/tabs.js")],
     "COMMAND": {"search_callback": "analytics.admin.palette.search", "show_history": False},
     "SIDEBAR": {
         "show_search": False,

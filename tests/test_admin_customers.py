@@ -9,6 +9,7 @@ from django.urls import reverse
 from analytics.models import CurrentRfmScore, RfmRun
 from analytics.services.rfm import score_rfm
 from customers.models import Customer
+from tests.analytics.admin_pages import allow
 from tests.factories import CustomerFactory, OrderFactory
 
 pytestmark = pytest.mark.django_db
@@ -92,7 +93,7 @@ class TestCustomerPage:
         run = RfmRun.objects.get()
 
         response = admin_client.get(
-            reverse("admin:customers_customer_change", args=[order.customer_id])
+            reverse("admin:customers_customer_change", args=[order.customer_id]), {"tabs": "all"}
         )
 
         figures = {kpi.label: kpi for kpi in response.context["kpis"]}
@@ -131,9 +132,50 @@ class TestCustomerPage:
 
         with CaptureQueriesContext(connection) as queries:
             admin_client.get(url)
+        with CaptureQueriesContext(connection) as queries_of_all:
+            admin_client.get(url, {"tabs": "all"})
 
         # One or two for each figure and tab, none for each row of them.
-        assert len(queries) <= 40
+        assert len(queries) <= 25
+        assert len(queries_of_all) <= 40
+
+
+class TestTabs:
+    def test_they_come_when_they_are_opened(self, admin_client):
+        customer = CustomerFactory()
+        url = reverse("admin:customers_customer_change", args=[customer.pk])
+        customer.name = "Renamed"
+        customer.save()
+
+        page = admin_client.get(url, {"timeline": "1.2"}).content.decode()
+        tab = admin_client.get(url, {"tab": "customerevent"})
+
+        assert 'hx-get="?timeline=1.2&amp;tab=customerevent"' in page
+        assert "changed" not in page.partition("dataset-customerevent-group")[2]
+        assert tab.status_code == 200
+        assert tab.content.decode().strip().startswith('<div class="crm-card"')
+        assert "Renamed" in tab.content.decode()
+
+    @pytest.mark.parametrize("name", ["nothing", "contactevent", "", "a\x00b"])
+    def test_what_is_none_is_not_found(self, admin_client, name):
+        url = reverse("admin:customers_customer_change", args=[CustomerFactory().pk])
+
+        assert admin_client.get(url, {"tab": name}).status_code == 404
+
+    def test_of_nobody_is_not_found(self, admin_client):
+        url = reverse("admin:customers_customer_change", args=[10**9])
+
+        assert admin_client.get(url, {"tab": "customerevent"}).status_code == 404
+
+    def test_each_asks_for_its_own_permission_and_for_that_of_the_page(self, client, staff_user):
+        url = reverse("admin:customers_customer_change", args=[CustomerFactory().pk])
+        client.force_login(staff_user)
+        assert client.get(url, {"tab": "signal"}).status_code == 403
+        allow(staff_user, "view_signal")
+        assert client.get(url, {"tab": "signal"}).status_code == 403
+        allow(staff_user, "view_customer")
+        assert client.get(url, {"tab": "signal"}).status_code == 200
+        assert client.get(url, {"tab": "recoitem"}).status_code == 404
 
 
 @pytest.mark.parametrize("name", ["saved", "embedding", "status", "taste", "contactable"])

@@ -13,6 +13,7 @@ from crm_project.common.admin import (
     CrmTabularInline,
     HistoryAdmin,
     HistoryTab,
+    LaterTabsAdmin,
     ReadOnlyAdminMixin,
     ReasonAdmin,
 )
@@ -59,7 +60,9 @@ customer_page.add_tab(ChangesTab, position=90, permission="customers.view_custom
 
 
 @admin.register(Customer)
-class CustomerAdmin(HistoryAdmin[Customer], ReasonAdmin[Customer], BigListAdmin[Customer]):
+class CustomerAdmin(
+    LaterTabsAdmin[Customer], HistoryAdmin[Customer], ReasonAdmin[Customer], BigListAdmin[Customer]
+):
     list_display = ["code", "name", "email", "country", "may_contact"]
     list_filter = [CountryFilter, ContactableFilter]
     ordering = ["code"]

@@ -25,6 +25,11 @@ pytestmark = pytest.mark.django_db
 QUARANTINE = "admin:analytics_quarantinedevent_changelist"
 
 
+def page_of(customer):
+    """Return the page of a customer with all tabs drawn."""
+    return f"{reverse('admin:customers_customer_change', args=[customer.pk])}?tabs=all"
+
+
 class TestTheCustomersPage:
     def test_the_timeline_has_orders_contacts_and_signals_newest_first(self, admin_client):
         now = timezone.now()
@@ -33,7 +38,7 @@ class TestTheCustomersPage:
         ContactEventFactory(customer=customer, occurred_at=now - timedelta(days=2))
         store([envelope("meeting_booked", "C1", at=now - timedelta(days=1))])
 
-        page = admin_client.get(reverse("admin:customers_customer_change", args=[customer.pk]))
+        page = admin_client.get(page_of(customer))
         text = page.content.decode()
 
         assert text.index("Meeting booked") < text.index("E-mail to the customer")
@@ -45,7 +50,7 @@ class TestTheCustomersPage:
         store([envelope("meeting_booked", "C1", at=timezone.now())])
         allow(staff_user, "view_customer", "view_signal")
         client.force_login(staff_user)
-        url = reverse("admin:customers_customer_change", args=[customer.pk])
+        url = page_of(customer)
 
         text = client.get(url).content.decode()
         assert "Meeting booked" in text
@@ -60,9 +65,7 @@ class TestTheCustomersPage:
         day = timezone.localtime().replace(hour=12, minute=0, second=0) - timedelta(days=1)
         store([envelope("view", "C1", at=day + timedelta(minutes=n)) for n in range(5)])
 
-        text = admin_client.get(
-            reverse("admin:customers_customer_change", args=[customer.pk])
-        ).content.decode()
+        text = admin_client.get(page_of(customer)).content.decode()
 
         assert "Product viewed, 5 times" in text
 
@@ -71,7 +74,7 @@ class TestTheCustomersPage:
         types = ["view", "add_to_cart"]
         start = timezone.now() - timedelta(days=80)
         store([envelope(types[n % 2], "C1", at=start + timedelta(days=n)) for n in range(70)])
-        url = reverse("admin:customers_customer_change", args=[customer.pk])
+        url = page_of(customer)
         piece = reverse("admin:analytics_signal_timeline", args=[customer.pk])
         _, _, rest = admin_client.get(url).content.decode().partition(f'hx-get="{piece}')
 
@@ -86,9 +89,9 @@ class TestTheCustomersPage:
     def test_a_broken_place_shows_the_newest(self, admin_client, cursor):
         customer = CustomerFactory(code="C1")
         store([envelope("meeting_booked", "C1", at=timezone.now())])
-        url = reverse("admin:customers_customer_change", args=[customer.pk])
+        url = page_of(customer)
 
-        assert "Meeting booked" in admin_client.get(url, {"timeline": cursor}).content.decode()
+        assert "Meeting booked" in admin_client.get(f"{url}&timeline={cursor}").content.decode()
 
 
 @pytest.fixture

@@ -23,7 +23,9 @@ MODELS = "admin:analytics_embeddingmodel_changelist"
 
 def page_of(client, code, **query):
     key = Customer.objects.get(code=code).pk
-    return client.get(reverse("admin:customers_customer_change", args=[key]), query)
+    return client.get(
+        reverse("admin:customers_customer_change", args=[key]), {"tabs": "all", **query}
+    )
 
 
 class TestTheTab:

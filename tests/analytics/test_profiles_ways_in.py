@@ -118,7 +118,9 @@ class TestTheApi:
 class TestTheAdmin:
     def page(self, client, code):
         key = CustomerFactory._meta.model.objects.get(code=code).pk
-        return client.get(reverse("admin:customers_customer_change", args=[key])).content.decode()
+        return client.get(
+            reverse("admin:customers_customer_change", args=[key]), {"tabs": "all"}
+        ).content.decode()
 
     def test_the_customers_page_shows_taste_and_rhythm(self, admin_client, bought):
         refresh_profiles(as_of=date(2011, 11, 9))

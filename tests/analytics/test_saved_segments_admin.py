@@ -272,7 +272,7 @@ class TestCustomers:
         customer = Customer.objects.get(code="C1")
 
         text = admin_client.get(
-            reverse("admin:customers_customer_change", args=[customer.pk])
+            reverse("admin:customers_customer_change", args=[customer.pk]), {"tabs": "all"}
         ).content.decode()
 
         assert f"{url('why', french)}?customer=C1" in text
@@ -284,7 +284,9 @@ class TestCustomers:
 
         for page in (
             client.get(reverse(CUSTOMERS)),
-            client.get(reverse("admin:customers_customer_change", args=[customer.pk])),
+            client.get(
+                reverse("admin:customers_customer_change", args=[customer.pk]), {"tabs": "all"}
+            ),
         ):
             assert "French" not in page.content.decode()
 

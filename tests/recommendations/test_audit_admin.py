@@ -49,6 +49,10 @@ def page(name, *args, **query):
     return f"{url}?{'&'.join(f'{key}={value}' for key, value in query.items())}" if query else url
 
 
+def customer_page(key):
+    return reverse("admin:customers_customer_change", args=[key])
+
+
 def text(client, url, **data):
     response = client.get(url, data)
     assert response.status_code == 200, url
@@ -127,7 +131,7 @@ def test_ticked_products_are_decided_on_together_after_one_more_question(admin_c
 
 def test_a_list_and_a_run_are_decided_on_with_the_numbers_in_sight(admin_client, run):
     ann = Customer.objects.get(code="ANN")
-    tab = text(admin_client, reverse("admin:customers_customer_change", args=[ann.pk]))
+    tab = text(admin_client, f"{customer_page(ann.pk)}?tabs=all")
     assert "Flag the list" in tab
     here = page("decide", run.pk, customer="ANN", decision="flagged")
     assert "100 points" in text(admin_client, here)
@@ -293,7 +297,7 @@ def test_who_may_only_look_is_shown_no_button_and_is_refused(client, run, admin_
           "view_customer")  # fmt: skip
     client.force_login(reader)
     item = RecoItem.objects.filter(run=run).last()
-    customer = reverse("admin:customers_customer_change", args=[item.customer_id])
+    customer = f"{customer_page(item.customer_id)}?tabs=all"
     shown = [text(client, url) for url in (
         AUDIT, LIST, customer, page("recorun_change", run.pk), page("recoitem_change", item.pk),
         page("recoexport_change", made.pk),

@@ -10,7 +10,8 @@ from crm_project.common.admin.bases import (
     person,
     remember_reason,
 )
-from crm_project.common.admin.history import HistoryAdmin, HistoryTab, TemplateTab
+from crm_project.common.admin.history import HistoryAdmin, HistoryTab
+from crm_project.common.admin.tabs import LaterTabsAdmin, TemplateTab
 
 __all__ = [
     "BigListAdmin",
@@ -18,6 +19,7 @@ __all__ = [
     "CrmTabularInline",
     "HistoryAdmin",
     "HistoryTab",
+    "LaterTabsAdmin",
     "ReadOnlyAdminMixin",
     "ReasonAdmin",
     "ReasonForm",

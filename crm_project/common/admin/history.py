@@ -6,34 +6,11 @@ from typing import Any
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 
 from crm_project.common.admin.bases import CrmAdmin, M
-from crm_project.common.admin.theme import BaseDataset
+from crm_project.common.admin.tabs import TemplateTab
 from crm_project.common.selectors.history import Change, Source, changes
-
-
-class TemplateTab(BaseDataset):
-    """A tab of a page that is drawn by a template of its own."""
-
-    tab = True
-    template_name = ""
-    # The tab's name in the address; the theme reads it from a model.
-    model: Any
-
-    def __init__(self, request: HttpRequest, extra_context: dict[str, Any] | None) -> None:
-        self.request = request
-        self.object_id = (extra_context or {}).get("object")
-
-    def context(self) -> dict[str, Any]:
-        """Return what the template needs; called once per page."""
-        return {}
-
-    @property
-    def contents(self) -> str:
-        context = {"tab": self, **(self.context() if self.object_id else {})}
-        return render_to_string(self.template_name, context, request=self.request)
 
 
 class HistoryTab(TemplateTab):
