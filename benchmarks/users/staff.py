@@ -11,6 +11,7 @@ from benchmarks.users.forms import fields
 from benchmarks.users.second_factor import code
 
 SEGMENTS = ("champions", "loyal", "hibernating", "at-risk")
+TABS = ("signal", "recoitem", "customerprofile", "currentcustomermetrics")
 _CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 _ITEM = re.compile(r"/admin/recommendations/recoitem/(\d+)/change/")
 
@@ -75,8 +76,10 @@ class Staff(FastHttpUser):
 
     @task(7)
     def one(self) -> None:
-        self._ask(f"/admin/customers/customer/{told.customer_key()}/change/",
-                  "one customer")  # fmt: skip
+        """Look at a customer, and open a tab."""
+        path = f"/admin/customers/customer/{told.customer_key()}/change/"
+        self._ask(path, "one customer")
+        self._ask(f"{path}?tab={random.choice(TABS)}", "a tab of a customer")
 
     @task(2)
     def change(self) -> None:

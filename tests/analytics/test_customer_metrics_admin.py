@@ -41,7 +41,9 @@ def predicted(run, customer, values):
 
 
 def page_of(client, customer):
-    return client.get(reverse("admin:customers_customer_change", args=[customer.pk]), {"tabs": "all"})
+    return client.get(
+        reverse("admin:customers_customer_change", args=[customer.pk]), {"tabs": "all"}
+    )
 
 
 def figures(page):

@@ -119,7 +119,9 @@ class TestPolicy:
 class TestBlocks:
     def test_a_pause_is_entered_from_the_customer_page_and_lifted(self, admin_client):
         customer = CustomerFactory()
-        page = admin_client.get(reverse("admin:customers_customer_change", args=[customer.pk]), {"tabs": "all"})
+        page = admin_client.get(
+            reverse("admin:customers_customer_change", args=[customer.pk]), {"tabs": "all"}
+        )
         assert f"{ADD}?customer={customer.pk}&amp;kind=pause" in page.content.decode()
         day = timezone.localtime() + timedelta(days=30)
 
@@ -186,7 +188,9 @@ def test_a_campaign_says_when_it_is_sent_and_how_long_its_effect_is_looked_for(a
 
 class TestCustomerPage:
     def page(self, client, customer):
-        return client.get(reverse("admin:customers_customer_change", args=[customer.pk]), {"tabs": "all"})
+        return client.get(
+            reverse("admin:customers_customer_change", args=[customer.pk]), {"tabs": "all"}
+        )
 
     def figure(self, page):
         return next(kpi for kpi in page.context["kpis"] if kpi.label == "May we write?")

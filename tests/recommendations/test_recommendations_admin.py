@@ -32,7 +32,9 @@ def rows(client, **query):
 
 
 def customer_page(client, customer):
-    return client.get(reverse("admin:customers_customer_change", args=[customer.pk]), {"tabs": "all"})
+    return client.get(
+        reverse("admin:customers_customer_change", args=[customer.pk]), {"tabs": "all"}
+    )
 
 
 def test_the_list_shows_one_run_with_a_reason_in_each_row(admin_client, shop):
