@@ -222,7 +222,7 @@ CRM_SIGNAL_THREADS = env.int("CRM_SIGNAL_THREADS", default=2)
 # A worker stops when the database refuses so many events one after the other: not their fault.
 CRM_QUARANTINE_IN_A_ROW = env.int("CRM_QUARANTINE_IN_A_ROW", default=100)
 # Pages that one web process works on at once; events do not need them.
-CRM_WEB_THREADS = env.int("CRM_WEB_THREADS", default=8)
+CRM_WEB_THREADS = env.int("CRM_WEB_THREADS", default=4)
 # Requests to the API that it works on beside them, so that neither waits behind the other.
 CRM_API_THREADS = env.int("CRM_API_THREADS", default=4)
 # Whole months that are kept; 0 keeps everything. Receipts never expire.
