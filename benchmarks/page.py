@@ -14,7 +14,7 @@ HEAD = """# Benchmarks
 Ours, the peer and the limit are measured in the same run, in turn; each figure is the median of
 the rounds. Run them yourself: `make bench` (small) or `make bench SCALE=full`. What each one does
 stands at the top of its file in `benchmarks/`. Section *load* is of `make load`; what its users do
-stands in `benchmarks/users/locustfile.py`.
+stands in `benchmarks/users/staff.py` and `systems.py`.
 """
 
 

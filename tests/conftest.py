@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import hypothesis
 import pytest
+import structlog
 from django.conf import settings
 from django.db import connection
 
@@ -51,6 +52,12 @@ def commits(item):
     marker = item.get_closest_marker("django_db")
     asks = {"transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
     return bool(asks) or bool(marker and marker.kwargs.get("transaction"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loggers_that_listen():
+    """Let tests capture what is logged by modules that have logged before, too."""
+    structlog.configure(cache_logger_on_first_use=False)
 
 
 @pytest.fixture(scope="session")

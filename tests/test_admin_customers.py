@@ -50,7 +50,7 @@ class TestCustomerList:
 
         lists = client.get(reverse("admin:customers_customer_changelist")).content.decode()
         page = client.get(
-            reverse("admin:customers_customer_change", args=[order.customer_id])
+            reverse("admin:customers_customer_change", args=[order.customer_id]), {"tabs": "all"}
         ).content.decode()
 
         assert order.customer.code in lists

@@ -18,7 +18,7 @@ _TONES = {"high": "crm-hot"}
 
 
 def _rows(request: HttpRequest, customer_id: int) -> list[CustomerMetrics]:
-    """Read the runs once for a page, newest first: the figures and the tab show the same."""
+    """Read the runs once for a page, newest first, or a tab of it."""
     key = f"crm.metrics.{customer_id}"
     if key not in request.META:
         rows = CustomerMetrics.objects.filter(customer_id=customer_id, run__status="succeeded")

@@ -25,7 +25,7 @@ LISTS = (
 
 
 def _profile(request: HttpRequest, customer_id: int) -> Profile:
-    """Read it once for a page: the figures and the tab show the same."""
+    """Read it once for a page, or a tab of it."""
     key = f"crm.profile.{customer_id}"
     if key not in request.META:
         request.META[key] = shown_profile(customer_id=customer_id)

@@ -52,7 +52,7 @@ def kpis(request: HttpRequest, customer: Any) -> Iterator[Kpi]:
 
 
 def _live(request: HttpRequest, customer_id: int) -> LiveScore:
-    """Compute the score once for a page: the figures and the tab show the same moment."""
+    """Compute the score once for a page, or a tab of it."""
     key = f"crm.live_score.{customer_id}"
     if key not in request.META:
         request.META[key] = live_score(customer_id, reasons=REASONS)

@@ -103,6 +103,15 @@ def lines(answers: Sequence[Answer], *, start: float, seconds: float) -> list[Li
     return found
 
 
+def came(answers: Sequence[Answer], *, staff: int) -> bool:
+    """Return whether all members of staff signed in, in two steps, and pages and reads were asked.
+
+    Where the users' own program died early, all that it noted may well hold.
+    """
+    kinds = [answer.kind for answer in answers]
+    return kinds.count("login") >= 2 * staff and {"page", "read"} <= set(kinds)
+
+
 def _line(
     kind: str, name: str, answers: Sequence[Answer], seconds: float, limit: float | None
 ) -> Line:

@@ -11,7 +11,10 @@ from benchmarks.users.forms import fields
 from benchmarks.users.second_factor import code
 
 SEGMENTS = ("champions", "loyal", "hibernating", "at-risk")
-TABS = ("signal", "recoitem", "customerprofile", "currentcustomermetrics")
+TABS = (
+    "signal", "recoitem", "customerprofile", "currentcustomermetrics", "currentrfmscore",
+    "savedsegmentmember", "customerembedding", "contactblock", "customerevent",
+)  # fmt: skip
 _CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 _ITEM = re.compile(r"/admin/recommendations/recoitem/(\d+)/change/")
 

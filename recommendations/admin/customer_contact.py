@@ -25,7 +25,7 @@ _OFFERS = (
 
 
 def _decisions(request: HttpRequest, customer_id: int) -> dict[str, Decision]:
-    """Decide once for a page, channel by channel: the figure and the tab show the same."""
+    """Decide once for a page, channel by channel, or a tab of it."""
     key = f"crm.contact.{customer_id}"
     if key not in request.META:
         request.META[key] = decide_channels(customer_id=customer_id)

@@ -29,7 +29,7 @@ _LONGEST_NAME = 40
 
 
 def _list(request: HttpRequest, customer_id: int) -> CustomerList | None:
-    """Read the current list once for a page: the figure and the tab show the same."""
+    """Read the current list once for a page, or a tab of it."""
     key = f"crm.reco.{customer_id}"
     if key not in request.META:
         run = current_run()

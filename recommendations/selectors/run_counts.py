@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from django.core.cache import cache
 from django.db import connection
-from django.db.models import Count, Max
+from django.db.models import Count
+from redis.exceptions import RedisError
 
 from recommendations.models import RecoAudit, RecoDecision, RecoExclusion, RecoItem, RecoRun
 
@@ -83,19 +84,29 @@ def waiting(*, run: RecoRun) -> Waiting:
 
 
 def _kept(what: str, run: RecoRun, count: Callable[[], T]) -> T:
-    """Return a count as it was kept, or count.
+    """Return a count as it was kept, or count; count, too, while the cache is away.
 
     Each item changes by decisions alone, and each decision is a new row: the newest is read first,
-    so that what is counted under it is as new or newer. A run under way is counted every time.
+    so that what is counted under it is as new or newer. Its moment tells it from one of the same
+    number in a database that was restored. A run under way is counted every time.
     """
     if run.finished_at is None:
         return count()
-    newest = RecoDecision.objects.filter(run=run).aggregate(newest=Max("pk"))["newest"]
-    audited = run.checks.get("audited_at")
-    state = (run.pk, run.finished_at, run.items_dropped_at, audited, newest)
-    key = "reco:" + ":".join([what, *(str(part).replace(" ", "T") for part in state)])
-    known: T | None = cache.get(key)
-    if known is None:
-        known = count()
-        cache.set(key, known, _KEPT_SECONDS)
+    key = f"reco:{what}:{_state(run)}"
+    try:
+        known: T | None = cache.get(key)
+        if known is None:
+            known = count()
+            cache.set(key, known, _KEPT_SECONDS)
+    except RedisError:
+        return count()
     return known
+
+
+def _state(run: RecoRun) -> str:
+    """Return all that the counts of a finished run depend on, as a key of the cache."""
+    decided = RecoDecision.objects.filter(run=run).order_by("-pk")
+    newest = decided.values_list("pk", "created_at").first() or ()
+    audit = (run.checks.get("audited_at"), run.checks.get("made_at"))
+    parts = (run.pk, run.finished_at, run.items_dropped_at, *audit, *newest)
+    return ":".join(str(part).replace(" ", "T") for part in parts)

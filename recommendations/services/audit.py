@@ -209,6 +209,8 @@ def _audit(
     run.gate = rules.gate(policy, figures, checks, backtest=tested)
     run.checks = {
         "audited_at": at.isoformat(),
+        # An audit of a past day is as of that day, however often it is made.
+        "made_at": timezone.now().isoformat(),
         "audited_by": user.get_username() if user else "",
         "channel": params["channel"],
         "customers": customers,

@@ -68,6 +68,13 @@ class TestTable:
 
         assert not of_kind(report.lines(given, start=10, seconds=60), "user").holds
 
+    def test_users_who_did_not_come_show_nothing(self):
+        everything = answers("page", 1) + answers("read", 1) + answers("login", 1, 1, 1, 1)
+
+        assert report.came(everything, staff=2)
+        assert not report.came(everything, staff=3)
+        assert not report.came(answers("login", 1, 1, 1, 1), staff=2)
+
     def test_what_users_wrote_down_is_read_again(self, tmp_path):
         notes = tmp_path / "notes.jsonl"
         notes.write_text(json.dumps([1.5, "page", "customers", 20.5, ""]) + "\n")

@@ -26,7 +26,14 @@ def test_no_page_of_the_admin_needs_what_the_policy_forbids(signed_in, live_serv
     signed_in.on("console", lambda message: said.append((here[0], message.text)))
     signed_in.on("pageerror", lambda error: said.append((here[0], f"Error: {error}")))
 
-    for shown, address in admin_addresses():
+    addresses = [*admin_addresses()]
+    # The tabs of a customer, too.
+    addresses += [
+        (f"{shown}?tabs=all", f"{address}?tabs=all")
+        for shown, address in addresses
+        if address.startswith("/admin/customers/customer/") and address.endswith("/change/")
+    ]
+    for shown, address in addresses:
         if shown.endswith(LEFT_OUT):
             continue
         here[0] = shown

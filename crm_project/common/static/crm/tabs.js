@@ -1,26 +1,24 @@
-/* Tabs that come when they are opened. Says so where one does not come, and starts anew where the
-   answer is another page: somebody's session has ended. */
+/* Tabs that come when they are opened. Says so where one does not come, or another page comes in its
+   place because somebody's session has ended; what they typed stays. */
 
 (() => {
     "use strict";
 
-    const later = (event) => event.target.closest && event.target.closest(".crm-later");
-
     const failed = (event) => {
-        const place = later(event);
-        if (!place) return;
+        const place = event.target.closest && event.target.closest(".crm-tab-later");
+        if (!place) return false;
         place.removeAttribute("aria-busy");
         place.querySelector("[role=status]").hidden = true;
-        place.querySelector(".crm-warn").hidden = false;
+        place.querySelector("[role=alert]").hidden = false;
+        return true;
     };
 
     document.addEventListener("htmx:beforeSwap", (event) => {
         const came = event.detail.xhr.responseURL;
-        if (later(event) && came && new URL(came).pathname !== location.pathname) {
-            event.preventDefault();
-            location.reload();
-        }
+        const another = came && new URL(came).pathname !== location.pathname;
+        if (another && failed(event)) event.preventDefault();
     });
-    document.addEventListener("htmx:responseError", failed);
-    document.addEventListener("htmx:sendError", failed);
+    for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+        document.addEventListener(name, failed);
+    }
 })();
