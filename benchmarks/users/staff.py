@@ -12,7 +12,7 @@ from benchmarks.users.second_factor import code
 
 SEGMENTS = ("champions", "loyal", "hibernating", "at-risk")
 TABS = (
-    "signal", "recoitem", "customerprofile", "currentcustomermetrics", "currentrfmscore",
+    "signal", "recoitem", "customerprofile", "currentcustomermetrics", "rfmscore",
     "savedsegmentmember", "customerembedding", "contactblock", "customerevent",
 )  # fmt: skip
 _CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
