@@ -20,7 +20,7 @@ from django.conf import settings  # noqa: E402
 
 from analytics.api.receiving.app import ReceiveApp  # noqa: E402
 from crm_project.asgi_bridge import DjangoPages, Site  # noqa: E402
-from crm_project.asgi_probes import Probes  # noqa: E402
+from crm_project.asgi_probes import Probes  # noqa: E402 - as above
 
 application = Site(
     pages=DjangoPages(_django, threads=settings.CRM_WEB_THREADS),

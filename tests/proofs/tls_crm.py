@@ -203,6 +203,7 @@ for number, way in enumerate(ways):
         way()
         failed = False
     except Exception as error:
+        # Whatever it is: each library has its own word for a certificate that it refuses.
         failed = error
     assert bool(failed) is wanted, (number, failed)
 """

@@ -2,7 +2,9 @@
 
 import time
 from datetime import datetime
+from typing import Any, LiteralString
 
+import psycopg
 from django.conf import settings
 from django.utils import timezone
 
@@ -84,8 +86,9 @@ def _leave(server: Server, progress: Progress) -> float:
     return time.monotonic() - began
 
 
-def _one(session: object, query: str) -> tuple[str, ...]:
-    row: tuple[str, ...] = session.execute(query).fetchone()  # type: ignore[attr-defined]
+def _one(session: psycopg.Connection[Any], query: LiteralString) -> tuple[str, ...]:
+    found: Any = session.execute(query).fetchone()
+    row: tuple[str, ...] = found
     return row
 
 
