@@ -93,6 +93,12 @@ def admin_user(db):
 
 
 @pytest.fixture
+def uploads(settings, tmp_path):
+    """Let what is imported be stored where only this test looks."""
+    settings.CRM_UPLOAD_DIR = tmp_path / "uploads"
+
+
+@pytest.fixture
 def api(db):
     """A caller of the API whose token has every scope; ``api.with_scopes(...)`` gives others."""
     return Api()

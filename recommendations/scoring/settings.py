@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any, cast
 
+from recommendations.scoring.settings_reader import Reader
+
 SCENARIOS = ("WINBACK", "REBUY", "CROSS_SELL", "UPSELL", "NURTURE")
 """In the order of the codes that the engine uses (WINBACK is 0)."""
 
@@ -24,8 +26,8 @@ COMPONENTS = (
 )  # fmt: skip
 """Parts of a weighted score, in the order of the engine's columns."""
 
-MODES = ("auto", "weighted", "signals")
-SIGNALS = ("chance", "formula")
+CHOICES = {"mode": ("auto", "weighted", "signals"), "model.signal": ("chance", "formula")}
+"""What the texts among the settings may be."""
 
 
 class SettingsError(ValueError):
@@ -188,7 +190,7 @@ class RecoSettings:
     def from_json(cls, values: Mapping[str, Any] | None = None) -> RecoSettings:
         """Return settings from (part of) what `to_json` gives. Raises SettingsError in words."""
         problems: list[str] = []
-        given = _Reader(values or {}, problems)
+        given = Reader(values or {}, problems, CHOICES)
         settings = cast(RecoSettings, given.read(cls, ""))
         problems += [] if problems else list(_contradictions(settings))
         if problems:
@@ -251,87 +253,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(part) for key, part in value.items()}
     return value
-
-
-class _Reader:
-    """Reads JSON into the dataclasses above and collects what is wrong with it."""
-
-    def __init__(self, values: Mapping[str, Any], problems: list[str]) -> None:
-        self.values = values
-        self.problems = problems
-
-    def read(self, kind: type[Any], path: str) -> Any:
-        default = kind()
-        known = {spec.name for spec in fields(kind)}
-        for name in sorted(set(self.values) - known):
-            self.problems.append(f'"{path}{name}" is not a setting.')
-        given = {
-            name: self._value(f"{path}{name}", self.values[name], getattr(default, name))
-            for name in known & set(self.values)
-        }
-        return kind(**given)
-
-    def _value(self, path: str, value: Any, default: Any) -> Any:
-        if is_dataclass(default) and not isinstance(default, type):
-            return self._nested(path, value, type(default))
-        if path == "slots":
-            return self._plans(value)
-        if isinstance(default, Mapping):
-            return self._mapping(path, value, default)
-        return self._scalar(path, value, default)
-
-    def _nested(self, path: str, value: Any, kind: type[Any]) -> Any:
-        if not isinstance(value, Mapping):
-            self.problems.append(f'"{path}" must hold named settings.')
-            return kind()
-        return _Reader(value, self.problems).read(kind, f"{path}.")
-
-    def _plans(self, value: Any) -> tuple[Slots, ...]:
-        if not isinstance(value, list | tuple) or not value:
-            self.problems.append('"slots" must be a list of at least one plan.')
-            return _plans()
-        return tuple(
-            self._nested(f"slots.{place}", plan, Slots) for place, plan in enumerate(value)
-        )
-
-    def _mapping(self, path: str, value: Any, default: Mapping[str, Any]) -> Mapping[str, Any]:
-        if not isinstance(value, Mapping):
-            self.problems.append(f'"{path}" must hold named numbers.')
-            return default
-        nested = path in ("acceptance", "segment_multipliers")
-        numbers = {
-            str(name): self._mapping(f"{path}.{name}", part, {})
-            if nested and isinstance(part, Mapping)
-            else self._scalar(f"{path}.{name}", part, 0.0)
-            for name, part in value.items()
-        }
-        return {**default, **numbers}
-
-    def _scalar(self, path: str, value: Any, default: Any) -> Any:
-        if isinstance(default, bool):
-            if not isinstance(value, bool):
-                self.problems.append(f'"{path}" must be true or false.')
-                return default
-            return value
-        if isinstance(default, str):
-            choices = MODES if path == "mode" else SIGNALS
-            if value not in choices:
-                self.problems.append(f'"{path}" must be one of {", ".join(choices)}.')
-                return default
-            return value
-        return self._number(path, value, default)
-
-    def _number(self, path: str, value: Any, default: float) -> float:
-        whole = isinstance(default, int)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12:
-            self.problems.append(f'"{path}" must be a number.')
-        elif whole and value != int(value):
-            self.problems.append(f'"{path}" must be a whole number.')
-        elif value < 0 and not path.startswith("chance."):
-            self.problems.append(f'"{path}" must not be below 0.')
-        else:
-            return int(value) if whole else float(value)
-        return default
 
 
 def _contradictions(settings: RecoSettings) -> list[str]:

@@ -1,6 +1,7 @@
 """A pipeline of steps that a test makes up, in the place of the real ones."""
 
 from analytics.services import pipeline_registry as registry
+from crm_project.common.exceptions import CrmError
 
 
 def step(name, position, *, work=None, **options):
@@ -9,7 +10,7 @@ def step(name, position, *, work=None, **options):
         name,
         name.capitalize(),
         position,
-        work or (lambda context: registry.StepResult(rows=position)),
+        work or (lambda context: rows(position)),
         **options,
     )
 
@@ -22,3 +23,13 @@ def install(monkeypatch, *steps):
 
 def outcomes(run):
     return {row.name: row.status for row in run.steps.order_by("position")}
+
+
+def rows(count):
+    """What a step gives back that wrote so many rows."""
+    return registry.StepResult(rows=count)
+
+
+def fails(context):
+    """The work of a step that ends with an error for people."""
+    raise CrmError("The step says no.")

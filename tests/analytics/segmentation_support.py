@@ -4,8 +4,10 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
+from analytics.models import Segmentation
 from analytics.selectors.segmentation_taste import Taste
 from analytics.services.segmentation_groups import Effort
+from analytics.services.segmentations import Built, build
 from customers.models import Customer
 from orders.models import Order
 from tests.analytics.support import at
@@ -84,3 +86,12 @@ def give_taste(monkeypatch, people, **options):
 
 def membership(segmentation) -> dict[int, int]:
     return dict(segmentation.members.values_list("customer_id", "number"))
+
+
+def built(kind="rfm", **options) -> Segmentation:
+    """Build one kind, and return its segmentation."""
+    return build(**{"as_of": DAY, "kinds": [kind], "effort": QUICK, **options}).made[0]
+
+
+def by_kind(result: Built) -> dict[str, Segmentation]:
+    return {segmentation.kind: segmentation for segmentation in result.made}

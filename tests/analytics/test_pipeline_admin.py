@@ -10,9 +10,8 @@ from django.utils import timezone
 from analytics.admin.pipeline import shown
 from analytics.models import PipelineRun, PipelineStep
 from analytics.services.pipeline import run_pipeline
-from crm_project.common.exceptions import CrmError
 from crm_project.common.models import Job
-from tests.analytics.pipeline_support import install, step
+from tests.analytics.pipeline_support import fails, install, step
 
 pytestmark = pytest.mark.django_db
 
@@ -24,10 +23,6 @@ CHANGE = "admin:analytics_pipelinerun_change"
 @pytest.fixture
 def failed(monkeypatch):
     """A run whose first step failed and stopped the second."""
-
-    def fails(context):
-        raise CrmError("The step says no.")
-
     install(monkeypatch, step("first", 10, work=fails), step("second", 20, needs=("first",)))
     return run_pipeline()
 

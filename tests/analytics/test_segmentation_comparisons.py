@@ -28,7 +28,9 @@ from orders.models import Order
 from tests.analytics.segmentation_support import (
     DAY,
     QUICK,
+    built,
     buy_later,
+    by_kind,
     give_taste,
     membership,
     order,
@@ -50,7 +52,7 @@ def people(monkeypatch):
 
 @pytest.fixture
 def made(people):
-    return {row.kind: row for row in build(as_of=DAY, effort=QUICK).made}
+    return by_kind(build(as_of=DAY, effort=QUICK))
 
 
 def compared(made, left="rfm_map", right="taste", **options):
@@ -111,14 +113,14 @@ class TestResults:
 
     def test_customers_in_one_side_only_are_counted(self, monkeypatch, people):
         give_taste(monkeypatch, people, leave_out=10)
-        made = {row.kind: row for row in build(as_of=DAY, effort=QUICK).made}
+        made = by_kind(build(as_of=DAY, effort=QUICK))
         results = compared(made).results
         assert (results["customers"], results["left_only"], results["right_only"]) == (230, 10, 0)
 
 
 class TestLaterWindow:
     def test_its_borders_are_the_ends_of_local_days(self, people):
-        segmentation = build(as_of=DAY, kinds=["rfm"], effort=QUICK).made[0]
+        segmentation = built()
         Order.objects.filter(ordered_at__date__gt=DAY).delete()
         last = DAY + timedelta(days=90)
         order(people[0], DAY, 1, clock="23:59").save()
@@ -145,7 +147,7 @@ class TestLaterWindow:
         people = shop(90)
         give_taste(monkeypatch, people)
         order(people[0], DAY + timedelta(days=120), 10).save()
-        made = {row.kind: row for row in build(as_of=DAY, effort=QUICK).made}
+        made = by_kind(build(as_of=DAY, effort=QUICK))
         outcome = compared(made).results["later"]["outcomes"][0]
         assert (outcome["left"], outcome["right"], outcome["difference"]) == (None, None, None)
         assert outcome["reason"] == "90 customers are fewer than 100"
@@ -157,7 +159,7 @@ class TestRefused:
             compared(made, right="rfm_map")
 
     def test_different_days(self, made):
-        other = build(as_of=DAY - timedelta(days=9), kinds=["rfm"], effort=QUICK).made[0]
+        other = built(as_of=DAY - timedelta(days=9))
         with pytest.raises(CrmError, match="different days"):
             compare(left_id=made["rfm_map"].pk, right_id=other.pk)
 
@@ -239,8 +241,8 @@ class TestNewest:
 
 class TestMovement:
     def test_each_cell_counts_who_went_from_where_to_where(self, people):
-        older = build(as_of=DAY, kinds=["rfm"], effort=QUICK).made[0]
-        newer = build(as_of=DAY + timedelta(days=100), kinds=["rfm"], effort=QUICK).made[0]
+        older = built()
+        newer = built(as_of=DAY + timedelta(days=100))
         was, now = membership(older), membership(newer)
 
         found = segmentation_movement(older=older, newer=newer)
@@ -258,10 +260,10 @@ class TestMovement:
         assert previous_segmentation(newer) == older
 
     def test_who_came_is_not_grouped_before(self, people):
-        older = build(as_of=DAY, kinds=["rfm"], effort=QUICK).made[0]
+        older = built()
         new = Customer.objects.create(code="NEW")
         order(new, DAY + timedelta(days=1), 10).save()
-        newer = build(as_of=DAY + timedelta(days=1), kinds=["rfm"], effort=QUICK).made[0]
+        newer = built(as_of=DAY + timedelta(days=1))
         found = segmentation_movement(older=older, newer=newer)
         assert (found.came, found.left) == (1, 0)
         behind = moved_customers(

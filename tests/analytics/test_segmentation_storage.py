@@ -5,13 +5,10 @@ from datetime import date
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from analytics.models import (
-    CurrentCluster,
-    Segmentation,
-    SegmentationCluster,
-    SegmentationMember,
-)
+from analytics.models import CurrentCluster, Segmentation, SegmentationCluster, SegmentationMember
+from analytics.services.segmentations import thin_segmentations
 from crm_project.common.exceptions import ReadOnlyError
+from tests.analytics.segmentation_support import built, membership, shop
 
 pytestmark = pytest.mark.django_db
 
@@ -97,3 +94,19 @@ def test_movement_names_the_number_before_and_after_and_none_where_not_grouped()
             [older.pk, newer.pk],
         )
         assert cursor.fetchall() == [(1, 1, None), (2, 1, 1), (3, 2, 3), (4, None, 2)]
+
+
+def test_old_members_are_thinned_to_the_last_of_each_week_and_kind():
+    shop()
+    days = [date(2012, 1, day) for day in (9, 10, 18)]
+    made = {day: built("rfm_map", as_of=day) for day in days}
+    other = built("rfm", as_of=days[0], make_current=False)
+
+    assert thin_segmentations(today=date(2012, 3, 1)) == [made[days[0]].pk]
+
+    thinned = Segmentation.objects.get(pk=made[days[0]].pk)
+    assert thinned.members_dropped_at is not None
+    assert thinned.clusters.exists()
+    assert not SegmentationMember.objects.filter(segmentation_id=thinned.pk).exists()
+    assert membership(other)
+    assert thin_segmentations(today=date(2012, 3, 1)) == []

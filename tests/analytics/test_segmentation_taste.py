@@ -9,7 +9,7 @@ from analytics.selectors.segmentation_taste import Taste, taste, terms_of
 from analytics.services.segmentations import build
 from customers.models import Customer
 from orders.models import Order, OrderItem, Product
-from tests.analytics.segmentation_support import DAY, QUICK, membership, order
+from tests.analytics.segmentation_support import DAY, QUICK, built, membership, order
 
 pytestmark = pytest.mark.django_db
 
@@ -40,14 +40,10 @@ def drink(people, wines, *, day, shift=0):
     )  # fmt: skip
 
 
-def built():
-    return build(as_of=DAY, kinds=["taste"], effort=QUICK, make_current=False).made[0]
-
-
 def test_customers_of_one_wine_are_one_group_with_its_name():
     people, _ = wine_shop()
 
-    found = built()
+    found = built("taste", make_current=False)
 
     groups = membership(found)
     assert [len({groups[p.pk] for p in people[n::3]}) for n in range(3)] == [1, 1, 1]
@@ -61,10 +57,10 @@ def test_customers_of_one_wine_are_one_group_with_its_name():
 
 def test_what_is_bought_later_changes_no_taste_of_the_day():
     people, wines = wine_shop()
-    before = built()
+    before = built("taste", make_current=False)
     drink(people, wines, day=DAY + timedelta(days=9), shift=1)
 
-    after = built()
+    after = built("taste", make_current=False)
 
     assert membership(after) == membership(before)
     assert after.quality == before.quality

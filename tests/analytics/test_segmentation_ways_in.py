@@ -20,7 +20,9 @@ from crm_project.common.tasks import run_job
 from tests.analytics.segmentation_support import (
     DAY,
     QUICK,
+    built,
     buy_later,
+    by_kind,
     give_taste,
     membership,
     order,
@@ -49,7 +51,7 @@ def people(monkeypatch):
 
 @pytest.fixture
 def made(people):
-    return {row.kind: row for row in build(as_of=DAY).made}
+    return by_kind(build(as_of=DAY))
 
 
 def run(*arguments):
@@ -150,7 +152,7 @@ class TestReading:
         assert api.get(path, {"number": 10**9}).status_code == 400
 
     def test_movement_counts_everybody(self, api, made):
-        later = build(as_of=DAY + timedelta(days=60), kinds=["rfm"]).made[0]
+        later = built(as_of=DAY + timedelta(days=60))
         found = api.get(f"segmentations/{made['rfm'].pk}/movement/", {"to": later.pk}).json()
         assert sum(cell["customers"] for cell in found["cells"]) == 150
         assert (found["since"], found["as_of"]) == ("2011-09-01", "2011-10-31")

@@ -7,6 +7,7 @@ import pytest
 
 from crm_project.backup.folder import FolderTarget
 from crm_project.common import backup_setup
+from crm_project.common.services import restores
 from tests.backup.shop import Shop
 from tests.backup.small_disks import mounted
 
@@ -36,3 +37,9 @@ def in_use(shop, folder, settings, monkeypatch, tmp_path):
     settings.CRM_BACKUP = replace(settings.CRM_BACKUP, url=f"file://{tmp_path}/backups")
     monkeypatch.setattr(backup_setup, "server", lambda: shop.server)
     return shop
+
+
+@pytest.fixture
+def no_migrations(monkeypatch):
+    """The shop has none of our migrations; what that says is tested by itself."""
+    monkeypatch.setattr(restores, "compare_migrations", lambda server: ([], []))

@@ -7,10 +7,9 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from io import StringIO
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.db import ProgrammingError
 from django.utils import timezone
 from psycopg import sql
@@ -22,12 +21,13 @@ from crm_project.backup.manifest import FORMAT, SUFFIX, moment_of
 from crm_project.backup.retention import expired
 from crm_project.common import backup_setup
 from crm_project.common.exceptions import ConflictError, CrmError
-from crm_project.common.management.commands import backup as command
+from crm_project.common.management.commands import backup as backup_command
 from crm_project.common.models import BackupRun, DrillRun
 from crm_project.common.selectors import backups as selectors
 from crm_project.common.selectors.backups import trust
 from crm_project.common.services import backups, restores
 from crm_project.embedded.layout import PROJECT_ROOT as ROOT
+from tests.backup.commands import command
 from tests.backup.shop import Shop, names
 from tests.backup.test_rules import NOW, Copy, copies
 
@@ -227,9 +227,10 @@ class TestRestores:
             restores.restore_backup(force=True)
         assert in_use.databases() == [in_use.name]
 
-    def test_a_scratch_database_that_cannot_be_dropped_stops_no_drill(self, in_use, monkeypatch):
+    def test_a_scratch_database_that_cannot_be_dropped_stops_no_drill(
+        self, in_use, no_migrations, monkeypatch
+    ):
         backups.create_backup()
-        monkeypatch.setattr(restores, "compare_migrations", lambda server: ([], []))
         left = left_by_a_killed_one(in_use, "drill")
         drop = databases.drop_database
 
@@ -257,9 +258,7 @@ class TestLostHistory:
         monkeypatch.setattr(selectors, "_newest_drills", gone)
 
     def test_the_list_is_read_from_the_place_alone(self):
-        out = StringIO()
-        call_command("backup", "list", stdout=out)
-        assert self.made in out.getvalue()
+        assert self.made in command("list")
 
     def test_what_needs_the_history_says_so(self, monkeypatch):
         def gone(self, **options):
@@ -267,7 +266,7 @@ class TestLostHistory:
 
         monkeypatch.setattr(BackupRun, "save", gone)
         with pytest.raises(CommandError, match=r"does not exist Where the database is new or lost"):
-            call_command("backup", "create", stdout=StringIO())
+            command("create")
 
 
 ENDED = """
@@ -300,7 +299,7 @@ def test_a_pod_that_is_moved_leaves_nothing_half(shop, folder, tmp_path):
 
 def test_the_command_ends_cleanly_whatever_server_it_works_on(monkeypatch, capsys):
     asked = []
-    monkeypatch.setattr(command, "end_cleanly_on_signals", lambda: asked.append(True))
-    command.Command().run_from_argv(["manage.py", "backup", "key"])
+    monkeypatch.setattr(backup_command, "end_cleanly_on_signals", lambda: asked.append(True))
+    backup_command.Command().run_from_argv(["manage.py", "backup", "key"])
     assert asked == [True]
     assert "CRM_BACKUP_KEY=" in capsys.readouterr().out

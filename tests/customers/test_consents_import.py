@@ -11,16 +11,12 @@ from django.utils import timezone
 from customers.models import Consent, ContactPolicy
 from customers.services.consents import Given, record_consents
 from recommendations.selectors.contactability import decide_one
-from tests.customers.test_import_tables import counts, take
+from tests.customers.test_import_tables import take
 from tests.factories import ConsentFactory, CustomerAliasFactory, CustomerFactory
+from tests.orders.order_files import counts
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("uploads")]
 HEADER = "customer_code,channel,status,decided_at,purpose,source"
-
-
-@pytest.fixture(autouse=True)
-def uploads(settings, tmp_path):
-    settings.CRM_UPLOAD_DIR = tmp_path / "uploads"
 
 
 @pytest.fixture

@@ -16,13 +16,9 @@ from tests.factories import (
     CustomerFactory,
     ProductFactory,
 )
+from tests.orders.order_files import counts
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def uploads(settings, tmp_path):
-    settings.CRM_UPLOAD_DIR = tmp_path / "uploads"
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("uploads")]
 
 
 def batch_of(kind, *lines, **given):
@@ -32,10 +28,6 @@ def batch_of(kind, *lines, **given):
 
 def take(kind, *lines, **given):
     return imports.commit(batch_id=batch_of(kind, *lines, **given).pk)
-
-
-def counts(batch):
-    return batch.lines, batch.new, batch.changed, batch.unchanged, batch.refused, batch.skipped
 
 
 class TestCustomers:

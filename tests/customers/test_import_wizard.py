@@ -11,18 +11,13 @@ from customers.models import ImportBatch
 from orders.models import Order
 from tests.factories import ImportBatchFactory, RefusedRowFactory
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("uploads")]
 
 GOOD = (
     "order_number,ordered_at,customer_code,product_key,quantity,unit_price\n"
     "A1,2025-03-01T10:00:00+00:00,C1,P1,2,1.50\n"
     "A1,2025-03-01T10:00:00+00:00,C1,P2,1,<script>alert(1)</script>\n"
 )
-
-
-@pytest.fixture(autouse=True)
-def uploads(settings, tmp_path):
-    settings.CRM_UPLOAD_DIR = tmp_path
 
 
 def upload(client, text=GOOD, **changed):

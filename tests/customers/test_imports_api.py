@@ -7,14 +7,9 @@ from crm_project.common.tasks import run_job
 from customers.models import Customer, ImportBatch
 from tests.api import errors
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("uploads")]
 
 GOOD = b"code,name\nN1,Nora\nN2,Nils\n"
-
-
-@pytest.fixture(autouse=True)
-def upload_folder(settings, tmp_path):
-    settings.CRM_UPLOAD_DIR = tmp_path
 
 
 def upload(api, content=GOOD, name="customers.csv", **fields):

@@ -1,21 +1,6 @@
-"""Mistakes about TLS, made on purpose, each with the rule that must see it."""
+"""Mistakes in TLS, each with the rule that must see it (rules_tls.py)."""
 
-
-def _change(manifests, name, old, new):
-    """Replace text in a file of a ConfigMap."""
-    for doc in manifests.kind("ConfigMap"):
-        if name in doc.get("data", {}):
-            assert old in doc["data"][name]
-            doc["data"][name] = doc["data"][name].replace(old, new)
-
-
-def _certificate(manifests, name):
-    return manifests.get("Certificate", name)["spec"]
-
-
-def _beside(manifests, name):
-    return manifests.workload(name).pod["initContainers"][0]
-
+from tests.kubernetes.parts import box, change_file, pod, spec
 
 ENCRYPTED = "connections_are_encrypted"
 READ = "renewed_certificates_are_read"
@@ -23,46 +8,60 @@ NAMED = "certificates_have_the_names_of_services"
 
 DEV = {
     "clients that check nobody": (
-        lambda m: _change(m, "PGSSLMODE", "verify-full", "require"), ENCRYPTED,
+        lambda m: change_file(m, "PGSSLMODE", "verify-full", "require"),
+        ENCRYPTED,
     ),
-    "Valkey on a plain port": (lambda m: _change(m, "valkey.conf", "port 0", "port 1"), ENCRYPTED),
+    "Valkey on a plain port": (
+        lambda m: change_file(m, "valkey.conf", "port 0", "port 1"),
+        ENCRYPTED,
+    ),
     "PostgreSQL that takes an old TLS": (
-        lambda m: _change(m, "postgresql.conf", "TLSv1.3", "TLSv1.2"), ENCRYPTED,
+        lambda m: change_file(m, "postgresql.conf", "TLSv1.3", "TLSv1.2"),
+        ENCRYPTED,
     ),
     "PostgreSQL that lets plain connections in": (
-        lambda m: _change(m, "pg_hba.conf", "reject", "scram-sha-256"), ENCRYPTED,
+        lambda m: change_file(m, "pg_hba.conf", "reject", "scram-sha-256"),
+        ENCRYPTED,
     ),
     "probe without TLS": (
-        lambda m: m.workload("valkey").pod["containers"][0]["livenessProbe"].update(
+        lambda m: box(m, "valkey")["livenessProbe"].update(
             exec={"command": ["valkey-cli", "ping"]}
-        ), ENCRYPTED,
+        ),
+        ENCRYPTED,
     ),
     "authority with a new key": (
-        lambda m: _certificate(m, "postgres-ca")["privateKey"].update(rotationPolicy="Always"),
+        lambda m: spec(m, "Certificate", "postgres-ca")["privateKey"].update(
+            rotationPolicy="Always"
+        ),
         READ,
     ),
     "certificate with its old key": (
-        lambda m: _certificate(m, "valkey-tls")["privateKey"].pop("rotationPolicy"), READ,
+        lambda m: spec(m, "Certificate", "valkey-tls")["privateKey"].pop("rotationPolicy"),
+        READ,
     ),
     "certificate of nobody": (
-        lambda m: _certificate(m, "valkey-tls").update(secretName="other-tls"), READ,
+        lambda m: spec(m, "Certificate", "valkey-tls").update(secretName="other-tls"),
+        READ,
     ),
     "PostgreSQL that nobody tells": (
-        lambda m: m.workload("postgres").pod.pop("initContainers"), READ,
+        lambda m: pod(m, "postgres").pop("initContainers"),
+        READ,
     ),
     "container that stops the server from starting": (
-        lambda m: _beside(m, "valkey").pop("restartPolicy"), READ,
+        lambda m: pod(m, "valkey")["initContainers"][0].pop("restartPolicy"),
+        READ,
     ),
     "Service without a certificate": (
-        lambda m: _certificate(m, "postgres-tls")["dnsNames"].remove("postgres-ro"), NAMED,
+        lambda m: spec(m, "Certificate", "postgres-tls")["dnsNames"].remove("postgres-ro"),
+        NAMED,
     ),
-}  # fmt: skip
+}
 PROD = {
     "queue without TLS": (
-        lambda m: m.get("ExternalSecret", "valkey-secret")["spec"]["target"]["template"][
-            "data"
-        ].update(REDIS_URL="redis://valkey:6379/0"),
+        lambda m: spec(m, "ExternalSecret", "valkey-secret")["target"]["template"]["data"].update(
+            REDIS_URL="redis://valkey:6379/0"
+        ),
         ENCRYPTED,
     ),
-    "Valkey that nobody tells": (lambda m: m.workload("valkey").pod.pop("initContainers"), READ),
+    "Valkey that nobody tells": (lambda m: pod(m, "valkey").pop("initContainers"), READ),
 }

@@ -5,32 +5,17 @@ import re
 import pytest
 import yaml
 
-from tests.kubernetes.manifests import ROOT
+from tests.kubernetes.compose import compose, text_of
 from tests.proofs.patroni import TTL
 
 NODES = ("pg1", "pg2", "pg3")
 OURS = ("web", "consumer", "worker", "beat")
-TEXT = (ROOT / "compose.ha.yaml").read_text("utf-8")
-
-
-class Loader(yaml.SafeLoader):
-    """Knows the tags of Compose, which say how files are merged."""
-
-
-def plain(loader, tag, node):
-    if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return None
-
-
-Loader.add_multi_constructor("!", plain)
+FILE = "compose.ha.yaml"
 
 
 @pytest.fixture(scope="module")
 def file():
-    return yaml.load(TEXT, Loader)  # noqa: S506 - a safe loader with two tags more
+    return compose(FILE)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +61,7 @@ def test_the_crm_knows_all_of_them_and_owns_nothing(file):
 
 
 def test_no_password_has_a_default():
-    given = re.findall(r"\$\{(\w*PASSWORD)([^}]*)\}", TEXT)
+    given = re.findall(r"\$\{(\w*PASSWORD)([^}]*)\}", text_of(FILE))
 
     assert {name for name, _ in given} == {
         "POSTGRES_PASSWORD", "REPLICATION_PASSWORD", "CRM_APP_PASSWORD"

@@ -7,11 +7,14 @@ import subprocess
 import pytest
 
 from tests.kubernetes import (
+    rules_database,
     rules_doors,
+    rules_jobs,
     rules_network,
-    rules_objects,
     rules_pods,
     rules_references,
+    rules_scaling,
+    rules_secrets,
     rules_tls,
 )
 from tests.kubernetes.manifests import OVERLAYS, RENDERED, ROOT, Manifests
@@ -19,7 +22,10 @@ from tests.kubernetes.manifests import OVERLAYS, RENDERED, ROOT, Manifests
 RULES = [
     *rules_pods.RULES,
     *rules_network.RULES,
-    *rules_objects.RULES,
+    *rules_scaling.RULES,
+    *rules_secrets.RULES,
+    *rules_jobs.RULES,
+    *rules_database.RULES,
     *rules_references.RULES,
     *rules_doors.RULES,
     *rules_tls.RULES,

@@ -10,13 +10,8 @@ from customers.models import Customer, ImportBatch
 from customers.services import imports
 from orders.models import Order
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("uploads")]
 HEADER = "order_number,ordered_at,customer_code,product_key,quantity,unit_price\n"
-
-
-@pytest.fixture(autouse=True)
-def uploads(settings, tmp_path):
-    settings.CRM_UPLOAD_DIR = tmp_path / "uploads"
 
 
 @pytest.fixture

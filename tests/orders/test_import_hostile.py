@@ -16,15 +16,12 @@ from customers.importers.values import Memo
 from customers.models import ContactEvent, ImportBatch, RefusedRow
 from customers.services import imports
 from orders.models import Order, Product
+from tests.orders.order_files import HEADER
 from tests.orders.test_totals import assert_totals_are_exact
 
-HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+pytestmark = pytest.mark.usefixtures("uploads")
+
 GOOD = "536365,85123A,HEART,6,12/1/2010 8:26,2.55,17850.0,United Kingdom"
-
-
-@pytest.fixture(autouse=True)
-def uploads(settings, tmp_path):
-    settings.CRM_UPLOAD_DIR = tmp_path / "uploads"
 
 
 def run(path, **options):
@@ -131,7 +128,7 @@ class TestWaysIn:
             run(written(tmp_path, "nothing known\n1\n"))
         for stored in settings.CRM_UPLOAD_DIR.iterdir():
             stored.unlink()
-        with pytest.raises(InputError, match="stored file is gone"):
+        with pytest.raises(InputError, match="no longer kept"):
             imports.commit(batch_id=ImportBatch.objects.latest("id").pk)
 
     def test_being_stopped_by_the_keyboard_is_told_without_a_traceback(self, tmp_path, monkeypatch):

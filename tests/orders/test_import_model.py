@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from customers.services import imports
 from orders.models import Order
+from tests.orders.order_files import HEADER
 
-HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 LINES = st.lists(
     st.tuples(
         st.sampled_from(["1", "2", "3", "C4", "C5"]),

@@ -7,6 +7,8 @@ import pytest
 
 from customers.services import imports
 
+pytestmark = pytest.mark.usefixtures("uploads")
+
 EXCERPT = Path(__file__).parents[2] / "demo" / "data" / "online_retail_to_2011-11-09.csv.xz"
 COMPLETE = os.environ.get("CRM_ONLINE_RETAIL", "")
 
@@ -15,11 +17,6 @@ def figures(path):
     batch = imports.import_file(path=path, kind="orders", format="online-retail")
     names = ("customers_with_sales", "sales", "revenue_sales")
     return batch, tuple(batch.summary[name] for name in names)
-
-
-@pytest.fixture(autouse=True)
-def uploads(settings, tmp_path):
-    settings.CRM_UPLOAD_DIR = tmp_path
 
 
 @pytest.mark.slow

@@ -11,18 +11,13 @@ from orders.models import LabelSuggestion, Order, OrderItem, Product
 from orders.services.label_queue import suggest_aliases
 from tests.factories import ProductAliasFactory, ProductFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("uploads")]
 
 HEADER = (
     "order_number,ordered_at,customer_code,product_key,product_label,quantity,unit_price,"
     "discount_amount,tax_amount"
 )
 REFUSE = {"unknown_products": "refuse"}
-
-
-@pytest.fixture(autouse=True)
-def uploads(settings, tmp_path):
-    settings.CRM_UPLOAD_DIR = tmp_path / "uploads"
 
 
 def stored(*lines, **given):

@@ -12,17 +12,12 @@ from orders.models import LabelSuggestion, OrderItem, Product, ProductAlias
 from tests.api import errors
 from tests.factories import LabelSuggestionFactory, ProductFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("uploads")]
 
 FILE = (
     b"order_number,ordered_at,customer_code,product_key,product_label,quantity,unit_price\n"
     b"1,2025-01-05,C1,,Rieslng dry,2,5\n"
 )
-
-
-@pytest.fixture(autouse=True)
-def uploads(settings, tmp_path):
-    settings.CRM_UPLOAD_DIR = tmp_path / "uploads"
 
 
 def run(response):

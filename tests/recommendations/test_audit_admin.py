@@ -4,13 +4,13 @@ import pytest
 from django.urls import reverse
 
 from crm_project.common.models import Job
+from crm_project.common.services.tidying import tidy
 from crm_project.common.tasks import run_job
 from customers.models import ContactPolicy, Customer
 from recommendations.admin import exports as export_pages
 from recommendations.models import RecoDecision, RecoExport, RecoItem, RecoRun
 from recommendations.services.approvals import decide_run
 from recommendations.services.audit import audit
-from recommendations.services.export_files import drop_old_files
 from recommendations.services.exports import export
 from tests.analytics.admin_pages import HOSTILE, SUBMITTED, allow
 from tests.factories import CampaignFactory, CustomerFactory, ProductFactory, UserFactory
@@ -264,6 +264,7 @@ def test_a_page_of_many_lists_says_that_it_believes_the_last_audit(
     assert "1 customers with 2 products would leave" in shown
 
 
+@pytest.mark.usefixtures("uploads")
 def test_an_export_shows_its_manifest_and_gives_its_file_until_it_is_thinned(
     admin_client, admin_user, run, settings
 ):
@@ -280,7 +281,7 @@ def test_an_export_shows_its_manifest_and_gives_its_file_until_it_is_thinned(
     assert "kept" in text(admin_client, EXPORTS)
 
     settings.CRM_EXPORT_FILE_DAYS = 0
-    assert drop_old_files() == 1
+    assert tidy().removed == 1
     shown = text(admin_client, here)
     assert "The file was thinned" in shown
     assert "Download the file" not in shown

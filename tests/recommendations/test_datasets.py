@@ -18,12 +18,9 @@ from recommendations.services import datasets
 from recommendations.services.datasets import load_dataset
 from tests.factories import OrderFactory, ProductFactory
 
+pytestmark = pytest.mark.usefixtures("uploads")
+
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(autouse=True)
-def uploads(settings, tmp_path):
-    settings.CRM_UPLOAD_DIR = tmp_path / "uploads"
 
 
 @pytest.fixture
