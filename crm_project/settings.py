@@ -16,6 +16,7 @@ from crm_project.backup.configuration import backup_settings
 from crm_project.doors import AUTH_PASSWORD_VALIDATORS as AUTH_PASSWORD_VALIDATORS
 from crm_project.doors import CONTENT_SECURITY_POLICY as CONTENT_SECURITY_POLICY
 from crm_project.doors import PASSWORD_HASHERS as PASSWORD_HASHERS
+from crm_project.env import Env
 from crm_project.groups import READY_GROUPS
 from crm_project.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from crm_project.unfold import UNFOLD as UNFOLD
@@ -24,7 +25,7 @@ django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.FileAwareEnv()  # type: ignore[no-untyped-call] # untyped package
+env = Env()
 environ.Env.read_env(BASE_DIR / ".env")
 
 # --- What kind of place this is -------------------------------------------------------------

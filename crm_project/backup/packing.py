@@ -29,8 +29,9 @@ class Keys:
     """Whom backups are encrypted for, and the secret key that opens them.
 
     Attributes:
-        identity: an age secret key, ``AGE-SECRET-KEY-1…``; empty: nothing can be opened.
-        recipients: public age keys, ``age1…``; empty: the public part of ``identity``.
+        identity: age secret keys, ``AGE-SECRET-KEY-1…``, in lines or separated by commas, such as a
+            file of age-keygen; empty: nothing can be opened.
+        recipients: public age keys, ``age1…``; empty: the public part of the first ``identity``.
     """
 
     identity: str = ""
@@ -40,12 +41,14 @@ class Keys:
         """Return the public keys that new backups are encrypted for; empty: they are not."""
         if self.recipients or not self.identity:
             return list(self.recipients)
-        return [str(self.secret().to_public())]
+        return [str(self.secrets()[0].to_public())]
 
-    def secret(self) -> Any:
-        """Return the secret key. Raises ``WrongKeyError`` where it is none."""
+    def secrets(self) -> list[Any]:
+        """Return the secret keys, the newest first. Raises ``WrongKeyError`` where one is none."""
+        lines = (line.partition("#")[0] for line in self.identity.splitlines())
+        given = " ".join(lines).replace(",", " ").split()
         try:
-            return x25519.Identity.from_str(self.identity.strip())
+            return [x25519.Identity.from_str(key) for key in given or [""]]
         except pyrage.IdentityError as error:
             raise WrongKeyError(
                 "CRM_BACKUP_KEY is no age secret key. One begins with AGE-SECRET-KEY-1; make one "
@@ -193,13 +196,13 @@ def unpack(
         DamagedError: the file is not the one of the manifest. ``out`` is then of no use.
         WrongKeyError: the key does not open it, or there is none.
     """
-    identity = _needed(keys) if encrypted and out is not None else None
+    identities = _needed(keys) if encrypted and out is not None else []
     hashed = _Hashed(stream)
     sink = _Sink(out) if out is not None else None
     trouble: BaseException | None = None
     if sink is not None:
         try:
-            _open(hashed, sink, identity)
+            _open(hashed, sink, identities)
         except BaseException as error:
             trouble = hashed.error or sink.error or error
             if trouble in (hashed.error, sink.error) or not isinstance(error, Exception):
@@ -219,21 +222,21 @@ def unpack(
     return sink.bytes if sink is not None else 0
 
 
-def _needed(keys: Keys) -> Any:
+def _needed(keys: Keys) -> list[Any]:
     if not keys.identity:
         raise WrongKeyError(
             "This backup is encrypted. Set CRM_BACKUP_KEY (or CRM_BACKUP_KEY_FILE) to its age "
             "secret key."
         )
-    return keys.secret()
+    return keys.secrets()
 
 
-def _open(stream: Readable, sink: _Sink, identity: Any) -> None:
+def _open(stream: Readable, sink: _Sink, identities: list[Any]) -> None:
     """Decrypt and decompress a whole file."""
     # `closefd`: what was asked for stays open; a frame that ends early is an error below.
     opened = _Frame(sink)
-    if identity is not None:
-        pyrage.decrypt_io(_Blocks(stream), opened, [identity])
+    if identities:
+        pyrage.decrypt_io(_Blocks(stream), opened, identities)
     else:
         while block := stream.read(BLOCK):
             opened.write(block)

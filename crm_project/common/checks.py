@@ -101,12 +101,16 @@ def backups_can_be_made(**kwargs: Any) -> list[CheckMessage]:
     try:
         wanted.keys.addressees()
         if wanted.keys.identity:
-            wanted.keys.secret()
+            wanted.keys.secrets()
     except WrongKeyError as error:
         hint = "Set it to what manage.py backup key prints, or unset it."
         found.append(Error(str(error), hint=hint, id="crm.E011"))
     if settings.PRODUCTION:
         found += _backups_of_production()
+    if wanted.s3.lock_days > wanted.keep_days:
+        what = "Backups are locked for longer than they are kept: no night can remove them in time."
+        hint = "Set CRM_BACKUP_LOCK_DAYS to no more than CRM_BACKUP_KEEP_DAYS."
+        found.append(Warning(what, hint=hint, id="crm.W017"))
     return found
 
 

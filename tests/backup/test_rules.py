@@ -172,6 +172,21 @@ class TestPacking:
         with pytest.raises(DamagedError, match="SHA-256"):
             opened(target, done, keys, encrypted=encrypted)
 
+    def test_the_file_of_age_keygen_is_a_key(self, tmp_path):
+        secret, public = packing.new_key()
+        file = f"# created: 2026-11-22T02:00:00Z\n# public key: {public}\n{secret}\n"
+        assert Keys(file).public() == [public]
+        target, done = packed(tmp_path, Keys(recipients=(public,)))
+        assert opened(target, done, Keys(file), encrypted=True) == DUMP
+
+    @pytest.mark.parametrize("between", [",", ", ", "\n"])
+    def test_an_older_key_still_opens_what_was_made_for_it(self, tmp_path, between):
+        (new, public), (old, _) = packing.new_key(), packing.new_key()
+        target, done = packed(tmp_path, Keys(old))
+        both = Keys(f"{new}{between}{old}")
+        assert both.public() == [public]
+        assert opened(target, done, both, encrypted=True) == DUMP
+
     @pytest.mark.parametrize("keys", [Keys("nonsense"), Keys(recipients=("age1nonsense",))])
     def test_what_is_no_key_is_said(self, keys):
         with pytest.raises(WrongKeyError, match="age"):

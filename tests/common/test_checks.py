@@ -8,6 +8,7 @@ from django.core.checks import run_checks
 
 from analytics.services import signal_queue
 from crm_project.backup.packing import Keys, new_key
+from crm_project.backup.targets import S3Options
 
 SECRET, PUBLIC = new_key()
 BACKUP = replace(configured.CRM_BACKUP, url="s3://crm-backups/crm", keys=Keys(SECRET))
@@ -56,6 +57,7 @@ def test_a_safe_production_has_no_complaint(production):
         ("CRM_BACKUP", replace(BACKUP, keys=Keys("hunter2", (PUBLIC,))), "crm.E011"),
         ("CRM_BACKUP", replace(BACKUP, url=""), "crm.W012"),
         ("CRM_BACKUP", replace(BACKUP, keys=Keys()), "crm.W013"),
+        ("CRM_BACKUP", replace(BACKUP, s3=S3Options(lock_days=31), keep_days=30), "crm.W017"),
     ],
 )
 def test_each_mistake_has_a_number_and_a_hint(production, name, value, number):
