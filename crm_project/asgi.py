@@ -5,12 +5,17 @@ the same addresses). Only ``POST`` to the addresses that take events passes Djan
 """
 
 import os
+from pathlib import Path
 
 from django.core.wsgi import get_wsgi_application
 
 from crm_project import embedded
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crm_project.settings")
+
+# Where the processes of one web server count together (crm_project.health), each in its own file.
+if _counts := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    Path(_counts).mkdir(parents=True, exist_ok=True)
 
 _django = get_wsgi_application()
 embedded.ensure_for_process()

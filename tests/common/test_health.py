@@ -1,6 +1,9 @@
 """Probes: alive without anybody's help, ready only when everything needed is there."""
 
+import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -77,6 +80,23 @@ class TestMetrics:
 
         assert page.status_code == 200
         assert 'crm_jobs{status="queued"} 1.0' in page.content.decode()
+
+    def test_the_processes_of_one_web_server_count_together(
+        self, client, settings, monkeypatch, tmp_path
+    ):
+        settings.CRM_METRICS_TOKEN = "right"
+        monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+        counting = (
+            "from prometheus_client import Counter\n"
+            "Counter('crm_receive_requests', 'Both.', ['status']).labels('202').inc(3)"
+        )
+        for _ in range(2):
+            subprocess.run([sys.executable, "-c", counting], env=dict(os.environ), check=True)
+
+        page = client.get("/metrics", headers={"authorization": "Bearer right"})
+
+        assert 'crm_receive_requests_total{status="202"} 6.0' in page.content.decode()
+        assert 'crm_jobs{status="queued"} 0.0' in page.content.decode()
 
     def test_a_queue_that_hangs_does_not_hide_the_other_numbers(self, client, settings):
         """A server that takes the connection and says nothing."""
