@@ -3,8 +3,8 @@
 import re
 
 import pytest
-import yaml
 
+from tests.kubernetes.compose import compose, text_of
 from tests.kubernetes.manifests import ROOT
 
 OURS = ("migrate", "web", "consumer", "worker", "beat")
@@ -12,7 +12,7 @@ OURS = ("migrate", "web", "consumer", "worker", "beat")
 
 @pytest.fixture(scope="module")
 def services():
-    return yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"]
+    return compose()["services"]
 
 
 def login(url):
@@ -52,10 +52,41 @@ def test_everybody_waits_for_it_and_may_do_little(services):
         assert one["cap_drop"] == ["ALL"]
 
 
+# Servers, their logins and their TLS are named here; folders are the image's.
+SET_HERE = re.compile(
+    r"CRM_(ENV|HOME|TEST_HOME|UPLOAD_DIR|ALIVE_FILE|PG_BIN|BARMAN_BIN|BIND|QUEUE_URL)|CRM_ARCHIVE_\w+"
+    r"|CRM_(APP|ADMIN|ML|ASK)_PASSWORD|CRM_BACKUP_DATABASE_URL|STATIC_ROOT|DJANGO_DEBUG"
+    r"|DATABASE_(REPLICA_URL|POOL_SIZE)|POSTGRES_\w+|PGSSL\w+|REDIS_SSL\w+"
+    r"|VALKEY_PASSWORD|REPLICATION_PASSWORD|PROMETHEUS_MULTIPROC_DIR"
+)
+
+
+def test_what_env_says_reaches_the_processes(services):
+    text = (ROOT / ".env.example").read_text("utf-8")
+    documented = set(re.findall(r"^# ([A-Z][A-Z0-9_]+)=", text, re.MULTILINE))
+
+    for name in OURS:
+        missing = documented - services[name]["environment"].keys()
+        assert {one for one in missing if not SET_HERE.fullmatch(one)} == set(), name
+    assert {"CRM_PROXIES", "CRM_METRICS_TOKEN"} <= services["web"]["environment"].keys()
+    assert services["migrate"]["environment"].keys() >= {"CRM_ML_PASSWORD", "CRM_ASK_PASSWORD"}
+
+
 def test_no_password_has_a_default():
-    text = (ROOT / "compose.yaml").read_text("utf-8")
+    text = text_of()
 
     for name in ("POSTGRES_PASSWORD", "CRM_APP_PASSWORD", "VALKEY_PASSWORD", "DJANGO_SECRET_KEY"):
         given = re.findall(rf"\$\{{{name}([^}}]*)\}}", text)
         assert given
         assert set(given) == {":?set it in .env"}
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.drill", "Dockerfile.patroni"])
+def test_what_an_image_copies_is_not_kept_from_it(name):
+    """A build sees only what .dockerignore lets through."""
+    lines = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    let_through = {line[1:] for line in lines if line.startswith("!")}
+    copied = re.findall(r"^COPY (?!--from)(\S+) ", (ROOT / name).read_text("utf-8"), re.MULTILINE)
+
+    assert set(copied) - {"."} <= let_through
+    assert all((ROOT / path).exists() for path in let_through)
