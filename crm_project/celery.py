@@ -15,9 +15,10 @@ from celery.signals import (
     task_prerun,
 )
 from django.conf import settings
+from django.db.backends.signals import connection_created
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from crm_project import alive, embedded
+from crm_project import alive, background, embedded
 from crm_project.common import tracing
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crm_project.settings")
@@ -38,6 +39,13 @@ def log_as_the_web_does(**kwargs: Any) -> None:
 def hold_embedded_services(**kwargs: Any) -> None:
     """Worker and beat hold their own share of the embedded servers, where those are in use."""
     embedded.ensure_for_process()
+
+
+@celeryd_init.connect
+def let_people_go_first(**kwargs: Any) -> None:
+    """Where pages are served on the same machine, the night's work takes what those leave."""
+    background.give_way(settings.CRM_WORKER_NICE)
+    connection_created.connect(background.give_way_in_database)
 
 
 @heartbeat_sent.connect

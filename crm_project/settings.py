@@ -201,6 +201,8 @@ CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULER = "crm_project.beat:LivingScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 DJANGO_CELERY_BEAT_TZ_AWARE = True
+# How much the worker gives way to other processes of the machine: 0 not at all, 19 the most.
+CRM_WORKER_NICE = env.int("CRM_WORKER_NICE", default=10)
 # Worker and beat touch it as long as they live, for probes. consume_signals has --alive-file.
 CRM_ALIVE_FILE = env.str("CRM_ALIVE_FILE", default="")
 # A running job whose worker gave no sign for so long is given to another one.

@@ -21,7 +21,8 @@ class Plan:
     ``staff_share`` of the users click through the admin, the others are systems that ask the API.
     Between two requests a user waits for as long as it pleases, evenly between the two seconds of
     ``staff_think`` or ``api_think``. ``spawn`` users come per second; what is measured begins
-    ``settle`` seconds after the last came, and lasts ``seconds``. ``write``: keep the table.
+    ``settle`` seconds after the last came, and lasts ``seconds``. ``beside``: the schedules whose
+    tasks the worker does meanwhile. ``write``: keep the table.
     """
 
     scale: str
@@ -38,7 +39,13 @@ class Plan:
     api_think: tuple[float, float] = (2.0, 8.0)
     spawn: float = 5.0
     settle: int = 10
+    beside: str = ""
     write: bool = False
+
+    @property
+    def coming(self) -> float:
+        """Seconds until all have come and settled."""
+        return self.users / self.spawn + self.settle
 
     @property
     def staff(self) -> int:
@@ -83,6 +90,9 @@ def from_command_line(arguments: list[str] | None = None) -> Plan:
     parser.add_argument("--spawn", type=float, default=5.0, help="Users that come per second.")
     for name in SMALL:
         parser.add_argument(f"--{name}", type=int)
+    parser.add_argument(
+        "--beside", choices=["hourly", "nightly"], default="", help="Scheduled work meanwhile."
+    )
     parser.add_argument("--write", action="store_true", help="Keep the result in the docs.")
     given = parser.parse_args(arguments)
     usual = SCALES[given.scale]
@@ -103,5 +113,6 @@ def from_command_line(arguments: list[str] | None = None) -> Plan:
         workers=given.workers,
         staff_share=given.staff_share,
         spawn=given.spawn,
+        beside=given.beside,
         write=given.write,
     )

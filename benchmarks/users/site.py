@@ -27,7 +27,14 @@ def running(*, workers: int, log: Path) -> Iterator[str]:
     commands = server_commands(host="127.0.0.1", port=port, workers=workers)
     with log.open("w") as lines:
         processes = [
-            subprocess.Popen(command, stdout=lines, stderr=subprocess.STDOUT, env=os.environ)
+            # Sessions of their own, as `serve` gives them: Linux shares processors among those.
+            subprocess.Popen(
+                command,
+                stdout=lines,
+                stderr=subprocess.STDOUT,
+                env=os.environ,
+                start_new_session=True,
+            )
             for command in commands.values()
         ]
         try:

@@ -4,10 +4,11 @@ import json
 
 import pytest
 from django.contrib.auth.hashers import check_password
+from django_celery_beat.models import PeriodicTask
 
 from analytics.models import CustomerEmbedding, Signal
 from benchmarks import page
-from benchmarks.users import data, people, report, second_factor
+from benchmarks.users import beside, data, people, report, second_factor
 from benchmarks.users.forms import fields
 from benchmarks.users.plan import from_command_line
 from benchmarks.users.report import Answer
@@ -177,3 +178,34 @@ class TestData:
 
         with pytest.raises(SystemExit, match="Remove the folder"):
             data.ensure(from_command_line(SMALLEST), kept, print)
+
+
+class TestBeside:
+    @pytest.mark.django_db
+    def test_by_night_all_is_done_that_is_not_done_by_the_hour(self):
+        by_hour, by_night = beside.tasks_of("hourly"), beside.tasks_of("nightly")
+
+        assert "analytics.tasks.refresh_dashboards" in by_hour
+        assert by_night.index("crm_project.common.tasks.backup_nightly") < by_night.index(
+            "analytics.tasks.score_nightly"
+        )
+        assert not set(by_hour) & set(by_night)
+
+    @pytest.mark.django_db
+    def test_what_staff_switched_off_stays_off(self):
+        PeriodicTask.objects.update(enabled=False)
+
+        assert beside.tasks_of("hourly") == beside.tasks_of("nightly") == []
+
+    def test_it_is_said_how_long_each_took_and_what_had_not_ended(self):
+        work = beside.Beside([], wait=0)
+
+        work.note({"1": "analytics.tasks.count_signals", "2": "common.tasks.run_job"}, now=10)
+        work.note({"1": "analytics.tasks.count_signals", "2": "common.tasks.run_job"}, now=13)
+        work.note({"2": "common.tasks.run_job"}, now=40)
+
+        assert work.in_words().endswith(": count_signals 3 s; run_job 30 s and went on.")
+
+    def test_without_work_there_is_nothing_to_say(self):
+        with beside.working("", wait=0) as work:
+            assert work.in_words() == ""
