@@ -264,6 +264,16 @@ CRM_EXPORT_FILE_DAYS = env.int("CRM_EXPORT_FILE_DAYS", default=90)
 # Days for which nobody leaves for a second marketing campaign, contact reported or not.
 CRM_EXPORT_PAUSE_DAYS = env.int("CRM_EXPORT_PAUSE_DAYS", default=7)
 
+# --- What is kept how long --------------------------------------------------------------------
+
+# Days after which the nightly tidying removes it; 0 keeps it for ever.
+# Files of imports, from the end of their import on.
+CRM_KEEP_UPLOAD_DAYS = env.int("CRM_KEEP_UPLOAD_DAYS", default=30)
+# Sign-ins and failed ones, with names and addresses. Locks look back over 90 days of them.
+CRM_KEEP_SIGN_IN_DAYS = env.int("CRM_KEEP_SIGN_IN_DAYS", default=90)
+# Jobs that are over.
+CRM_KEEP_JOB_DAYS = env.int("CRM_KEEP_JOB_DAYS", default=365)
+
 # --- Backups --------------------------------------------------------------------------------
 
 CRM_BACKUP = backup_settings(env, home=CRM_HOME, production=PRODUCTION)

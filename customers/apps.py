@@ -16,7 +16,7 @@ class CustomersConfig(AppConfig):
             CONTACT_FORMATS,
             CUSTOMER_FORMATS,
         )
-        from customers.services import imports  # noqa: PLC0415
+        from customers.services import import_files, imports  # noqa: PLC0415
         from customers.services.import_consents import CONSENTS_PLAN  # noqa: PLC0415
         from customers.services.import_table import CONTACTS_PLAN, CUSTOMERS_PLAN  # noqa: PLC0415
 
@@ -28,4 +28,5 @@ class CustomersConfig(AppConfig):
             ("consents", CONSENT_FORMATS, CONSENTS_PLAN),
         ):
             registry.register(registry.ImportKind(name, name.capitalize(), "rows", formats, plan))
+        import_files.register_part()
         post_migrate.connect(receivers.set_up, sender=self)

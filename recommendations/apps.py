@@ -13,6 +13,7 @@ class RecommendationsConfig(AppConfig):
         from recommendations.services import (  # noqa: PLC0415 - see above
             audit_step,
             catalogue_step,
+            export_files,
             outcome_step,
             pipeline_steps,
         )
@@ -21,6 +22,7 @@ class RecommendationsConfig(AppConfig):
         pipeline_steps.register_steps()
         audit_step.register_step()
         outcome_step.register_step()
+        export_files.register_part()
         register(
             "recommend",
             jobs.recommend_job,

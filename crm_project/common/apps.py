@@ -19,6 +19,7 @@ class CommonConfig(AppConfig):
         from crm_project.common import backup_jobs, freshness, telemetry, tracing  # noqa: PLC0415 - see above
         from crm_project.common import checks as checks  # noqa: PLC0415 - registers the checks
         from crm_project.common.jobs import register  # noqa: PLC0415 - see above
+        from crm_project.common.services import tidying_parts  # noqa: PLC0415 - see above
 
         tracing.start()
         telemetry.start()
@@ -38,6 +39,8 @@ class CommonConfig(AppConfig):
         )
         freshness.register(freshness.BACKUP)
         freshness.register(freshness.BACKUP_DRILL)
+        freshness.register(freshness.TIDYING)
+        tidying_parts.register_parts()
 
         outgoing.allow_private(settings.CRM_OUTGOING_PRIVATE_HOSTS)
         # Django tells each app in turn and makes its permissions; after the last, all are there.

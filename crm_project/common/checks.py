@@ -9,6 +9,8 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from crm_project import valkey
 from crm_project.backup.errors import WrongKeyError
 from crm_project.backup.targets import refused
+from crm_project.common import tidying
+from crm_project.common.services.sign_ins import KNOWN_FOR
 
 
 @register("crm")
@@ -105,12 +107,27 @@ def backups_can_be_made(**kwargs: Any) -> list[CheckMessage]:
     except WrongKeyError as error:
         hint = "Set it to what manage.py backup key prints, or unset it."
         found.append(Error(str(error), hint=hint, id="crm.E011"))
-    if settings.PRODUCTION:
-        found += _backups_of_production()
     if wanted.s3.lock_days > wanted.keep_days:
         what = "Backups are locked for longer than they are kept: no night can remove them in time."
         hint = "Set CRM_BACKUP_LOCK_DAYS to no more than CRM_BACKUP_KEEP_DAYS."
         found.append(Warning(what, hint=hint, id="crm.W017"))
+    if settings.PRODUCTION:
+        found += _backups_of_production()
+    return found
+
+
+@register("crm")
+def days_can_be_meant(**kwargs: Any) -> list[CheckMessage]:
+    """A wrong number of days would remove what is still needed, or stop the night's tidying."""
+    found: list[CheckMessage] = [
+        Error(chore.wrong, hint=f"Set {chore.setting} to one, or unset it.", id="crm.E012")
+        for chore in tidying.chores()
+        if chore.wrong
+    ]
+    if 0 < settings.CRM_KEEP_SIGN_IN_DAYS < KNOWN_FOR.days:
+        what = "Sign-ins are removed while locks still look for them: people may be locked out."
+        hint = f"Set CRM_KEEP_SIGN_IN_DAYS to {KNOWN_FOR.days} or more, or to 0."
+        found.append(Warning(what, hint=hint, id="crm.W018"))
     return found
 
 

@@ -50,6 +50,13 @@ def numbers() -> list[Number]:
     return sorted(_numbers.values(), key=lambda number: (number.position, number.step))
 
 
+TIDYING = Number(
+    step="tidying",
+    label="Tidying",
+    what="Files, sessions, sign-ins and jobs that are past their time are removed",
+    task="crm_project.common.tasks.tidy_nightly",
+    position=902,
+)
 BACKUP = Number(
     step="backup",
     label="Backup",

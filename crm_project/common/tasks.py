@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from crm_project.common.backup_jobs import BACKUP, DRILL
 from crm_project.common.models import Job
-from crm_project.common.services import job_runs, jobs
+from crm_project.common.services import job_runs, jobs, tidying
 
 logger = structlog.get_logger(__name__)
 
@@ -62,3 +62,9 @@ def drill_nightly() -> None:
     """Have the newest backup restored and compared, as a job."""
     if settings.CRM_BACKUP.by_beat:
         enqueue(jobs.create_job(kind=DRILL, params={}))
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=30, max_retries=5)
+def tidy_nightly() -> None:
+    """Remove what is past its time: files, sessions, sign-ins, jobs."""
+    tidying.tidy()

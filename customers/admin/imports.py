@@ -26,7 +26,7 @@ from crm_project.common.models import Job
 from crm_project.common.services import jobs
 from customers.admin.import_form import UploadForm
 from customers.models import ImportBatch, RefusedRow
-from customers.selectors.imports import refused_csv
+from customers.selectors.imports import gone_in_words, refused_csv
 from customers.selectors.refusals import refusals
 from customers.services import imports
 from customers.services.import_again import import_again
@@ -107,6 +107,7 @@ class ImportBatchAdmin(ReadOnlyAdminMixin, CrmAdmin[ImportBatch]):
         batch = get_object_or_404(found, pk=object_id if object_id.isdecimal() else None)
         if not self.has_view_permission(request, batch):
             raise PermissionDenied
+        gone = gone_in_words(batch=batch)
         context = self._context(
             request,
             f"Import {batch.pk}: {batch.file_name}",
@@ -114,7 +115,8 @@ class ImportBatchAdmin(ReadOnlyAdminMixin, CrmAdmin[ImportBatch]):
             original=batch,
             job=job_progress(batch.job) if batch.job and _is_working(batch) else None,
             refusals=refusals(batch=batch) if batch.refused else [],
-            may_again=batch.refused > 0 and self.has_add_permission(request),
+            gone=gone,
+            may_again=not gone and batch.refused > 0 and self.has_add_permission(request),
             may_confirm=self.has_confirm_permission(request),
             step=_STEP_OF.get(batch.status, 2),
         )

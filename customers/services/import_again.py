@@ -1,13 +1,10 @@
 """Import a file once more for the lines that were refused, when their cause is gone."""
 
-from pathlib import Path
-
-from django.conf import settings
-
 from crm_project.common.exceptions import ConflictError, CrmError
 from crm_project.common.models import User
 from customers.importers.errors import InputError
 from customers.models import ImportBatch
+from customers.selectors.imports import gone_in_words, stored_file
 from customers.services.imports import create_batch
 
 
@@ -27,7 +24,7 @@ def import_again(*, batch_id: int, user: User | None = None) -> ImportBatch:
     if batch.status != ImportBatch.Status.COMMITTED or not batch.refused:
         raise ConflictError("Only a finished import with refused lines can be done again.")
     try:
-        with (Path(settings.CRM_UPLOAD_DIR) / batch.file_path).open("rb") as file:
+        with stored_file(batch=batch).open("rb") as file:
             return create_batch(
                 kind=batch.kind,
                 format=batch.format,
@@ -39,4 +36,5 @@ def import_again(*, batch_id: int, user: User | None = None) -> ImportBatch:
                 user=user,
             )
     except OSError as error:
-        raise InputError("The file of this import is no longer kept.") from error
+        words = gone_in_words(batch=batch) or "The file of this import cannot be read."
+        raise InputError(words) from error

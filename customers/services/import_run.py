@@ -28,6 +28,7 @@ from customers.importers.records import Chunk, RecordReader
 from customers.importers.registry import Reading, Refusal, Staged
 from customers.importers.values import copy_text, latest_moment, number_style, storable
 from customers.models import ImportBatch
+from customers.selectors.imports import gone_in_words, stored_file
 
 RAW_KEPT = 10_000
 _SAMPLED_RECORDS = 2000
@@ -57,7 +58,9 @@ def run(
     kind = registry.get(batch.kind)
     tell = progress or _silent
     options = Options.of(batch.options)
-    path = Path(settings.CRM_UPLOAD_DIR) / batch.file_path
+    path = stored_file(batch=batch)
+    if gone := gone_in_words(batch=batch):
+        raise InputError(gone)
     limit = settings.CRM_IMPORT_UNPACKED_MAX_BYTES
     facts = registry.BatchFacts(
         batch.id,

@@ -5,16 +5,14 @@ import hashlib
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-from django.utils import timezone
-
 from crm_project.common import csv_out
 from crm_project.common.exceptions import CrmError
-from crm_project.common.services import refresh
+from crm_project.common.services.tidying import remove
+from crm_project.common.tidying import Chore, Cleared, register
 from recommendations.models import RecoExport, RecoExportFile
 
 COLUMNS = (
@@ -81,13 +79,15 @@ def _parts(packed: bytes) -> Iterator[bytes]:
             yield part
 
 
-def drop_old_files(*, now: datetime | None = None) -> int:
-    """Remove files older than ``CRM_EXPORT_FILE_DAYS``: they hold addresses. Returns how many."""
-    limit = (now or timezone.now()) - timedelta(days=settings.CRM_EXPORT_FILE_DAYS)
-    with refresh.record("export files") as state:
-        dropped, _ = RecoExportFile.objects.filter(export__created_at__lt=limit).delete()
-        state.rows = dropped
-    return dropped
+def clear_files(*, limit: datetime, dry_run: bool) -> Cleared:
+    """Remove files of exports made before ``limit``: they hold addresses. The manifests stay."""
+    files = RecoExportFile.objects.filter(export__created_at__lt=limit).order_by("pk")
+    return Cleared(remove(rows=files, dry_run=dry_run))
+
+
+def register_part() -> None:
+    """Have old files removed every night. Zero days: with the next night."""
+    register(Chore("Files of exports", clear_files, "CRM_EXPORT_FILE_DAYS", zero_keeps=False))
 
 
 def write_file(*, export: RecoExport, path: Path) -> None:

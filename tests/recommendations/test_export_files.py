@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from crm_project.common.exceptions import ConflictError, CrmError
+from crm_project.common.services.tidying import tidy
 from recommendations.models import (
     Assignment,
     RecoExport,
@@ -20,7 +21,7 @@ from recommendations.services.approvals import (
     decide_run,
 )
 from recommendations.services.audit import audit, lock_run
-from recommendations.services.export_files import drop_old_files, read_file
+from recommendations.services.export_files import read_file
 from recommendations.services.exports import export
 from tests.factories import (
     CustomerFactory,
@@ -52,11 +53,16 @@ def test_cells_that_a_spreadsheet_would_run_are_disarmed(user, campaign):
     assert 'a"b,c\nd' in {row["name"] for row in lines(made)}
 
 
+@pytest.mark.usefixtures("uploads")
 def test_the_file_goes_after_a_time_and_the_manifest_stays(user, campaign):
     made = export(run=approved(CustomerFactory(), user=user), campaign=campaign, user=user)
-    assert drop_old_files(now=timezone.now() + timedelta(days=89)) == 0
+    now = timezone.now()
+    kept = tidy(now=now + timedelta(days=89))
+    assert RecoExportFile.objects.filter(export=made).exists()
 
-    assert drop_old_files(now=timezone.now() + timedelta(days=91)) == 1
+    gone = tidy(now=now + timedelta(days=91))
+
+    assert (kept.removed, gone.removed) == (0, 1)
 
     with pytest.raises(CrmError, match="kept no longer"):
         read_file(export=made)
