@@ -39,8 +39,8 @@ def variables_read():
     files = [ROOT / "manage.py", ROOT / "tests" / "services_plugin.py"]
     files += (ROOT / "crm_project").rglob("*.py")
     found = set().union(*(variables_read_in(path.read_text("utf-8")) for path in files))
-    compose = (ROOT / "compose.yaml").read_text("utf-8")
-    found |= set(re.findall(r"\$\{([A-Z0-9_]+)", compose))
+    for name in ("compose.yaml", "compose.ha.yaml"):
+        found |= set(re.findall(r"\$\{([A-Z0-9_]+)", (ROOT / name).read_text("utf-8")))
     return found - {"DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER"}
 
 
@@ -96,6 +96,44 @@ def test_the_readme_names_every_command():
 
     assert {command for command in commands if command not in readme} == set()
     assert {"consume_signals", "issue_token", "demo"} <= commands
+
+
+def section(page, heading):
+    """Return what stands below a heading, up to the next one of its kind."""
+    text = (ROOT / page).read_text("utf-8")
+    return text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+def test_the_runbook_says_what_to_do_on_each_alert():
+    rules = (ROOT / "k8s" / "monitoring" / "alerts.yaml").read_text("utf-8")
+    alerts = re.findall(r"- alert: (\w+)", rules)
+    headings = re.findall(r"^### (.+)$", section("docs/runbook.md", "Alerts"), re.MULTILINE)
+
+    assert len(alerts) > 20
+    assert sorted(alerts) == sorted(name for heading in headings for name in heading.split(", "))
+
+
+def test_each_alert_leads_to_its_part_of_the_runbook():
+    rules = (ROOT / "k8s" / "monitoring" / "alerts.yaml").read_text("utf-8")
+    alerts = re.split(r"^ *- alert: ", rules, flags=re.MULTILINE)[1:]
+    led_to = {one.split("\n")[0]: re.findall(r"runbook: (\S+)#(\S+)\n", one) for one in alerts}
+
+    for alert, links in led_to.items():
+        ((page, anchor),) = links
+        assert anchor in anchors(ROOT / page)
+        assert alert.lower() in anchor.split("-"), alert
+
+
+def test_the_runbook_says_how_each_secret_is_changed():
+    secret = re.compile(r"(?<!SSL)KEY$|PASSWORD$|TOKEN$|DSN$|_URL$")
+    told = section("docs/runbook.md", "Changing secrets")
+    # Of these the credential stands beside them, or there is none in them.
+    others = {"CRM_BACKUP_URL", "CRM_ARCHIVE_URL", "CRM_EMBEDDING_BASE_URL"}
+    others |= {"CRM_BACKUP_S3_ACCESS_KEY", "CRM_BACKUP_DATABASE_URL"}
+    named = {name for name in variables_documented() if secret.search(name)}
+
+    assert {"DJANGO_SECRET_KEY", "REDIS_URL", "CRM_BACKUP_KEY"} <= named
+    assert {name for name in named - others if f"`{name}`" not in told} == set()
 
 
 def anchors(path):

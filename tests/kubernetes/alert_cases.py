@@ -78,6 +78,21 @@ CASES = {
     "JobsWait": gauge("crm_job_oldest_wait_seconds", 301, 300),
     "NumberIsStale": gauge("crm_refresh_stale", 1, 0, name="rfm"),
     "NumberFails": gauge("crm_refresh_failing", 1, 0, name="rfm"),
+    "NumberIsMissing": Case(
+        {
+            'crm_refresh_missing{name="rfm"}': "1x4000",
+            'crm_refresh_failing{name="rfm"}': "0x4000",
+        },
+        {
+            'crm_refresh_missing{name="rfm"}': "1x4000",
+            'crm_refresh_failing{name="rfm"}': "1x4000",
+            'crm_refresh_missing{name="comparison"}': "1x4000",
+            'crm_refresh_missing{name="backup drill"}': "1x4000",
+            'crm_refresh_missing{name="totals"}': "0x4000",
+        },
+        {"name": "rfm"},
+        minutes=50 * 60 + 5,
+    ),
     "BackupIsOld": Case(
         # Moments are seconds since the first one of the test.
         {"crm_backup_last_success_timestamp_seconds": "0x2000"},

@@ -27,7 +27,8 @@ def expected(rule, case: Case):
     for name, value in case.labels.items():
         words = words.replace(f"{{{{ $labels.{name} }}}}", value)
     labels = {**case.labels, **rule["labels"]}
-    return [{"exp_labels": labels, "exp_annotations": {"summary": words}}]
+    said = {**rule["annotations"], "summary": words}
+    return [{"exp_labels": labels, "exp_annotations": said}]
 
 
 def ask(alert, minute, wanted):
