@@ -4,10 +4,12 @@ The drill itself needs barman-cloud: tests/proofs/test_log_drill.py.
 """
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -86,11 +88,14 @@ class TestScratch:
         ended = subprocess.Popen([sys.executable, "-c", ""])
         ended.wait()
         (made / "owner").write_text(str(ended.pid))
-        server = subprocess.Popen(["sleep", "600", *[]], cwd=made)
-        other = subprocess.Popen(
+        in_it_by_chance = subprocess.Popen(["sleep", "600"], cwd=made)
+        server = subprocess.Popen(
             [sys.executable, "-c", "input()", str(made)], stdin=subprocess.PIPE
         )
-        (made / "data" / "postmaster.pid").write_text(f"{other.pid}\n")
+        # A program has begun before its command line can be read.
+        line = Path("/proc", str(server.pid), "cmdline")
+        wait_until(lambda: os.fsencode(made) in line.read_bytes())
+        (made / "data" / "postmaster.pid").write_text(f"{server.pid}\n")
         strange = tmp_path / "crm-log-strange"
         strange.mkdir()
         try:
@@ -98,13 +103,13 @@ class TestScratch:
                 assert not made.exists()
                 assert mine.exists()
                 assert second.exists()
-            wait_until(lambda: other.poll() is not None, seconds=30)
-            assert server.poll() is None
+            wait_until(lambda: server.poll() is not None, seconds=30)
+            assert in_it_by_chance.poll() is None
             assert [folder.name for folder in tmp_path.iterdir()] == ["crm-log-strange"]
         finally:
-            server.kill()
-            server.wait()
-            other.communicate()
+            in_it_by_chance.kill()
+            in_it_by_chance.wait()
+            server.communicate()
 
     def test_a_folder_that_is_not_there_is_said(self):
         with (

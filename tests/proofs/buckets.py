@@ -40,6 +40,8 @@ class Service:
             *(WEED, "server", f"-dir={folder}", "-ip=127.0.0.1", "-s3", f"-s3.port={port}"),
             *(f"-s3.config={users}", "-volume.max=20", "-master.volumeSizeLimitMB=64"),
             *(f"-{name}.port={free_port()}" for name in ("master", "volume", "filer")),
+            # By itself it adds 10,000: there the kernel's own connections have theirs.
+            *(f"-{name}.port.grpc={free_port()}" for name in ("master", "volume", "filer", "s3")),
         ]
         self.program = None
 

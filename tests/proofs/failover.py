@@ -20,12 +20,12 @@ SOME = 100
 
 @dataclass(frozen=True)
 class Outcome:
-    """``gap``: the longest time without an acknowledgement; ``lost``: acknowledged, not there."""
+    """``seconds_to_recover``: the longest time without an acknowledgement; ``lost``: those gone."""
 
     blow: str
     synchronous: bool
     acknowledged: int
-    gap: float
+    seconds_to_recover: float
     lost: int
 
 
@@ -139,7 +139,7 @@ class Experiment:
             name,
             self.synchronous,
             len(self.writers.codes),
-            self.writers.longest_gap(),
+            round(self.writers.longest_gap(), 1),
             len(set(self.writers.codes) - self._stored()),
         )
 

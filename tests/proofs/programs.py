@@ -91,6 +91,12 @@ class Program:
 
         return wait_until(holds_or_ended, seconds=seconds, every=0.03)
 
+    def listens(self, number=signal.SIGTERM):
+        """Tell whether it takes the signal itself; before, the signal just ends it."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        caught = next(line.split()[1] for line in lines if line.startswith("SigCgt:"))
+        return bool(int(caught, 16) >> (number - 1) & 1)
+
     def family(self):
         """Return the pids of the program and of all that it started, also in other sessions."""
         found = [self.pid]
