@@ -34,7 +34,7 @@ CRM_ENV = env.str("CRM_ENV", default="development")
 PRODUCTION = CRM_ENV == "production"
 CRM_HOME = embedded.crm_home()
 
-DEFAULT_SECRET_KEY = "development-only-never-use-this-key-in-production-0123456789"  # noqa: S105
+DEFAULT_SECRET_KEY = "development-only-never-use-this-key-in-production-0123456789"  # noqa: S105 - refused in production
 SECRET_KEY = env.str("DJANGO_SECRET_KEY", default=DEFAULT_SECRET_KEY)
 SECRET_KEY_FALLBACKS = env.list("DJANGO_SECRET_KEY_FALLBACKS", default=[])
 DEBUG = env.bool("DJANGO_DEBUG", default=False)

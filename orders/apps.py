@@ -8,12 +8,12 @@ class OrdersConfig(AppConfig):
     def ready(self) -> None:
         """Make the app's files importable, and its long work jobs."""
         from crm_project.common.jobs import register  # noqa: PLC0415 - models must be loaded first
-        from customers.importers import registry  # noqa: PLC0415
-        from orders import jobs  # noqa: PLC0415
-        from orders.importers.orders import ORDER_FORMATS  # noqa: PLC0415
-        from orders.importers.products import PRODUCT_FORMATS  # noqa: PLC0415
-        from orders.services.import_orders import OrdersPlan  # noqa: PLC0415
-        from orders.services.import_products import PRODUCTS_PLAN  # noqa: PLC0415
+        from customers.importers import registry  # noqa: PLC0415 - see above
+        from orders import jobs  # noqa: PLC0415 - see above
+        from orders.importers.orders import ORDER_FORMATS  # noqa: PLC0415 - see above
+        from orders.importers.products import PRODUCT_FORMATS  # noqa: PLC0415 - see above
+        from orders.services.import_orders import OrdersPlan  # noqa: PLC0415 - see above
+        from orders.services.import_products import PRODUCTS_PLAN  # noqa: PLC0415 - see above
 
         registry.register(
             registry.ImportKind("orders", "Orders", "lines", ORDER_FORMATS, OrdersPlan())

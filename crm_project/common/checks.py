@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from crm_project import valkey
+from crm_project import background, valkey
 from crm_project.backup.errors import WrongKeyError
 from crm_project.backup.targets import refused
 from crm_project.common import tidying
@@ -129,6 +129,14 @@ def days_can_be_meant(**kwargs: Any) -> list[CheckMessage]:
         hint = f"Set CRM_KEEP_SIGN_IN_DAYS to {KNOWN_FOR.days} or more, or to 0."
         found.append(Warning(what, hint=hint, id="crm.W018"))
     return found
+
+
+@register("crm")
+def the_worker_gives_way(**kwargs: Any) -> list[CheckMessage]:
+    """Below 0 it would go before the people who wait for a page."""
+    hint = "Set CRM_WORKER_NICE to one, or unset it."
+    wrong = background.wrong(settings.CRM_WORKER_NICE)
+    return [Error(wrong, hint=hint, id="crm.E013")] if wrong else []
 
 
 def _backups_of_production() -> list[CheckMessage]:

@@ -52,13 +52,13 @@ class Product(TimeStamped):
     category = models.CharField(max_length=100, blank=True)
     family = models.CharField(max_length=100, blank=True)
     # The taste fields are NULL, not empty, in a shop that has none: "not known" is not "none".
-    grape = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001
-    sugar_level = models.CharField(  # noqa: DJ001
+    grape = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 - see above
+    sugar_level = models.CharField(  # noqa: DJ001 - see above
         max_length=50, null=True, blank=True, help_text="Like dry or sweet."
     )
     price = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
     unit_cost = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
-    price_band = models.CharField(max_length=50, null=True, blank=True)  # noqa: DJ001
+    price_band = models.CharField(max_length=50, null=True, blank=True)  # noqa: DJ001 - see above
     premium_tier = models.PositiveSmallIntegerField(null=True, blank=True, help_text="0 to 3.")
     aroma_fruity = _aroma()
     aroma_floral = _aroma()

@@ -57,8 +57,9 @@ def test_in_a_session_of_somebody_else_only_the_process_is_lowered():
     assert after(5, leader=False) == (usual() + 5, untouched)
 
 
-def test_zero_leaves_all_as_it_was():
-    assert after(0, leader=True) == (usual(), 0)
+@pytest.mark.parametrize("niceness", [0, -5, 20])
+def test_zero_and_what_cannot_be_meant_leave_all_as_it_was(niceness):
+    assert after(niceness, leader=True) == (usual(), 0)
 
 
 @pytest.fixture

@@ -58,6 +58,8 @@ def test_a_safe_production_has_no_complaint(production):
         ("CRM_BACKUP", replace(BACKUP, url=""), "crm.W012"),
         ("CRM_BACKUP", replace(BACKUP, keys=Keys()), "crm.W013"),
         ("CRM_BACKUP", replace(BACKUP, s3=S3Options(lock_days=31), keep_days=30), "crm.W017"),
+        ("CRM_WORKER_NICE", -5, "crm.E013"),
+        ("CRM_WORKER_NICE", 20, "crm.E013"),
     ],
 )
 def test_each_mistake_has_a_number_and_a_hint(production, name, value, number):
