@@ -8,6 +8,7 @@ from django.db import router
 
 from crm_project import databases
 from crm_project.common.models import ApiToken, Job, User
+from crm_project.common.replicas import freshness
 from crm_project.common.replicas.middleware import ReplicaMiddleware, may_lag
 from crm_project.common.replicas.router import reads_from_primary, reads_from_replica
 from customers.models import Customer
@@ -21,7 +22,16 @@ from recommendations.models import RecoItem
         ("head", "/api/v1/customers/C1", True),
         ("get", "/api/v1/recommendations/C1", True),
         ("get", "/admin/customers/customer/", True),
-        ("get", "/admin/recommendations/uplift/", True),
+        ("get", "/admin/", True),
+        ("get", "/admin/analytics/rfmrun/grid/", True),
+        ("get", "/admin/analytics/signal/timeline/7/", True),
+        ("get", "/admin/recommendations/upliftreport/outcomes/", True),
+        ("get", "/admin/recommendations/recorun/3/audit/", True),
+        ("get", "/admin/recommendations/recorun/3/decide/", False),
+        ("get", "/admin/recommendations/recorun/3/export/", False),
+        ("get", "/admin/analytics/savedsegment/rebuild_all/", False),
+        ("get", "/admin/customers/importbatch/3/refused.csv", False),
+        ("get", "/admin/second-factor/", False),
         ("get", "/admin/customers/customer/1/change/", False),
         ("get", "/admin/customers/customer/add/", False),
         ("get", "/api/v1/jobs/7", False),
@@ -46,6 +56,73 @@ def test_the_rows_of_customers_may_come_from_the_replica_and_who_somebody_is_nev
         assert router.allow_migrate("replica", "customers") is False
         assert router.allow_relation(Customer(), User())
     assert router.db_for_read(Customer) == "default"
+
+
+class Log:
+    """How far a primary has written and its replica replayed, and the time: as the test says."""
+
+    def __init__(self, monkeypatch):
+        self.now, self.written, self.replayed = 1000.0, 1000, 1000
+        self.while_asked = lambda: None
+        monkeypatch.setattr(freshness, "monotonic", lambda: self.now)
+        monkeypatch.setattr(freshness, "_place", self._place)
+        self.replica = freshness.Freshness(max_lag=5.0)
+
+    def _place(self, alias, query):
+        if alias == "default":
+            return self.written
+        self.while_asked()
+        return self.replayed
+
+    def is_fresh_after(self, seconds):
+        self.now += seconds
+        return self.replica.has(0)
+
+
+@pytest.fixture
+def log(monkeypatch):
+    return Log(monkeypatch)
+
+
+def test_a_replica_that_was_cut_off_while_nobody_asked_is_not_taken_for_fresh(log):
+    assert log.is_fresh_after(0)
+    log.written = 9_000_000
+
+    assert not log.is_fresh_after(600)
+    assert not log.is_fresh_after(1)
+    log.replayed = log.written
+    assert log.is_fresh_after(1)
+
+
+@pytest.mark.parametrize("gap", [1, 2.4, 4.9, 6, 60])
+def test_however_seldom_somebody_asks_nothing_older_than_promised_is_read(log, gap):
+    log.is_fresh_after(0)
+    log.written = 9_000_000
+    answers = {}
+    while log.now <= 1000 + 3 * gap + 5:
+        fresh = log.is_fresh_after(gap)
+        answers[log.now - 1000] = fresh
+
+    assert not any(fresh for late, fresh in answers.items() if late > 5 + freshness.EVERY)
+
+
+def test_a_replica_that_is_a_little_behind_is_read(log):
+    log.is_fresh_after(0)
+    for _ in range(20):
+        log.written += 100
+        assert log.is_fresh_after(1)
+        log.replayed = log.written
+
+
+def test_who_comes_while_somebody_asks_goes_by_what_is_known_only_if_that_is_recent(log):
+    seen = []
+    log.while_asked = lambda: seen.append(log.replica.has(0))
+
+    log.is_fresh_after(0)
+    log.is_fresh_after(2)
+    log.is_fresh_after(600)
+
+    assert seen == [False, True, False]
 
 
 def env_of(**values):

@@ -6,7 +6,6 @@ far it has replayed.
 """
 
 import threading
-from collections import deque
 from time import monotonic
 
 import structlog
@@ -22,6 +21,9 @@ EVERY = 1.0
 
 REST = 5.0
 """Seconds that a replica which failed is left alone."""
+
+NOWHERE = 1 << 63
+"""A place that no log reaches."""
 
 _WRITTEN = "select (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint"
 _REPLAYED = """
@@ -40,7 +42,7 @@ class Freshness:
     def __init__(self, max_lag: float) -> None:
         self.max_lag = max_lag
         self.words = "not asked yet"
-        self._written: deque[tuple[float, int]] = deque()
+        self._written: tuple[tuple[float, int], ...] = ()
         self._replayed = -1
         self._asked = self._rests_until = float("-inf")
         self._lock = threading.Lock()
@@ -51,7 +53,7 @@ class Freshness:
         if now < self._rests_until:
             return False
         if now - self._asked >= EVERY and self._lock.acquire(blocking=False):
-            # One thread asks; the others go by what was known a moment ago.
+            # One thread asks; the others go by what was known a moment ago, if it was.
             try:
                 self._ask(now)
             finally:
@@ -64,10 +66,12 @@ class Freshness:
         self._say(why)
 
     def _owed(self, now: float) -> int:
-        """Return how far the primary had written ``max_lag`` seconds ago, as far as we looked."""
-        while len(self._written) > 1 and self._written[1][0] <= now - self.max_lag:
-            self._written.popleft()
-        return self._written[0][1] if self._written else 0
+        """Return a place that the primary reached ``max_lag`` seconds ago or later.
+
+        Where nobody has asked since then, it may have written anything: nothing is fresh enough.
+        """
+        since = now - max(self.max_lag, EVERY)
+        return next((place for asked, place in self._written if asked >= since), NOWHERE)
 
     def _ask(self, now: float) -> None:
         self._asked = now
@@ -80,10 +84,14 @@ class Freshness:
         if replayed is None:
             self.failed("it is no standby")
             return
-        self._written.append((now, written))
+        recent = (look for look in self._written if look[0] >= now - max(self.max_lag, EVERY))
+        self._written = (*recent, (now, written))
         self._replayed = replayed
-        late = replayed < self._owed(now)
-        self._say(f"it is more than {self.max_lag:g} s late" if late else "")
+        behind = replayed < self._owed(now)
+        if behind and len(self._written) == 1:
+            # How late it is shows with the next look.
+            return
+        self._say(f"it is more than {self.max_lag:g} s late" if behind else "")
 
     def _say(self, words: str) -> None:
         if words != self.words:

@@ -8,6 +8,7 @@ by the primary.
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,14 +20,20 @@ from django.http import HttpRequest, HttpResponse
 from prometheus_client import Counter
 from redis.exceptions import RedisError
 
-from crm_project.common.replicas.freshness import freshness, written_until
+from crm_project.common.replicas.freshness import NOWHERE, freshness, written_until
 from crm_project.common.replicas.router import REPLICA, reads_from_replica
 
 API = "/api/v1/"
 PRIMARY_ONLY = ("/api/v1/jobs", "/api/v1/ingest", "/api/v1/signals/receipts")
 """What follows work that goes on: whoever polls must not read of its end before its result."""
 
-REMEMBERED = 300
+ADMIN = re.compile(
+    r"/admin/(\w+/\w+/"
+    r"((\d+/)?(audit|compare|glossary|grid|movement|outcomes|why|why-not)/|timeline/\d+/)?)?"
+)
+"""The front page, lists and reports; all else is for changing something, or may become so."""
+
+REMEMBERED = max(300, int(2 * settings.CRM_REPLICA_MAX_LAG_SECONDS))
 """Seconds for which a place is kept for whoever wrote; a replica that late is not read anyway."""
 
 SERVED = Counter(
@@ -69,14 +76,14 @@ def may_lag(request: HttpRequest) -> bool:
     """Return whether a request only looks, at something that may be some seconds old.
 
     Lists, reports and everything that the API tells of customers, orders, analytics and
-    recommendations. Not: pages that show one object to be edited.
+    recommendations. Not: pages that show one object to be edited, and forms.
     """
     if request.method not in {"GET", "HEAD"}:
         return False
     path = request.path
     if path.startswith(API):
         return not path.startswith(PRIMARY_ONLY)
-    return path.startswith("/admin/") and not path.endswith(("/change/", "/add/", "/delete/"))
+    return ADMIN.fullmatch(path) is not None
 
 
 def _reader(request: HttpRequest) -> str:
@@ -94,7 +101,7 @@ def _seen(reader: str) -> int:
     try:
         place: Any = cache.get(f"replica:{reader}")
     except RedisError:
-        return 1 << 63
+        return NOWHERE
     return int(place or 0)
 
 
