@@ -18,7 +18,8 @@ class BackupSettings:
     Attributes:
         url: file:///folder or s3://bucket/prefix; empty: there is no place for backups.
         keys: whom backups are encrypted for, and the secret key that opens them.
-        keep_days: older ones are removed, but for the last good and the last proved one.
+        keep_days: older ones are removed, but for the last good and the last proved one; what is
+            no number of days for this, `retention.wrong` says.
         s3: how to reach a bucket, and for how many days it must refuse to remove a backup.
         database: a login that may read everything and create databases, as Django describes one;
             None: the usual one.

@@ -4,6 +4,19 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Protocol
 
+MOST_DAYS = 36_500
+"""More days than this are a mistake; dates have an end."""
+
+
+def wrong(keep_days: int) -> str:
+    """Return in words why backups cannot be kept for so many days; empty: they can.
+
+    None or fewer would remove all but the newest and the newest that a drill proved.
+    """
+    if 1 <= keep_days <= MOST_DAYS:
+        return ""
+    return f"CRM_BACKUP_KEEP_DAYS is no number of days from 1 to {MOST_DAYS:,}."
+
 
 class Dated(Protocol):
     """Anything with a name and the moment of which it is a copy."""

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 from crm_project import background, valkey
+from crm_project.backup import retention
 from crm_project.backup.errors import WrongKeyError
 from crm_project.backup.targets import refused
 from crm_project.common import tidying
@@ -107,7 +108,11 @@ def backups_can_be_made(**kwargs: Any) -> list[CheckMessage]:
     except WrongKeyError as error:
         hint = "Set it to what manage.py backup key prints, or unset it."
         found.append(Error(str(error), hint=hint, id="crm.E011"))
-    if wanted.s3.lock_days > wanted.keep_days:
+    if words := retention.wrong(wanted.keep_days):
+        found.append(
+            Error(words, hint="Set CRM_BACKUP_KEEP_DAYS to one, or unset it.", id="crm.E014")
+        )
+    elif wanted.s3.lock_days > wanted.keep_days:
         what = "Backups are locked for longer than they are kept: no night can remove them in time."
         hint = "Set CRM_BACKUP_LOCK_DAYS to no more than CRM_BACKUP_KEEP_DAYS."
         found.append(Warning(what, hint=hint, id="crm.W017"))

@@ -5,14 +5,16 @@ The same steps run against a folder (``test_backups.py``) and a bucket (``tests/
 
 import secrets
 from dataclasses import replace
+from datetime import timedelta
 
 from psycopg import sql
 
 from crm_project.backup import catalogue, databases, restoring
 from crm_project.backup.making import make
-from crm_project.backup.manifest import Contents, TableFacts
+from crm_project.backup.manifest import Contents, Manifest, TableFacts
 from crm_project.backup.packing import Keys
 from crm_project.common import backup_setup
+from crm_project.common.models import BackupRun
 from crm_project.embedded.postgres_cluster import USER
 from tests import as_role
 
@@ -100,6 +102,19 @@ class Shop:
                 jobs=2,
                 told=told,
             )
+
+
+def aged(place, name, days):
+    """Let a backup that lies in a folder be of so many days ago; return its name then."""
+    made = Manifest.from_bytes((place / f"{name}.json").read_bytes(), key=name)
+    moment = made.created_at - timedelta(days=days)
+    older = f"crm-{moment:%Y%m%dT%H%M%SZ}-{name[-8:]}"
+    was = replace(made, name=older, created_at=moment, file=made.file.replace(name, older))
+    (place / made.file).rename(place / was.file)
+    (place / made.key).unlink()
+    (place / was.key).write_bytes(was.to_bytes())
+    BackupRun.objects.filter(name=name).update(name=older, taken_at=moment)
+    return older
 
 
 def claims_another_row(manifest):

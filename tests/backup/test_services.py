@@ -16,7 +16,7 @@ from crm_project.common.models import BackupRun, DrillRun, RefreshState
 from crm_project.common.selectors.backups import trust
 from crm_project.common.services import backups, restores
 from tests.backup.commands import command, facts
-from tests.backup.shop import claims_another_row
+from tests.backup.shop import aged, claims_another_row
 
 pytestmark = pytest.mark.django_db
 
@@ -55,36 +55,37 @@ class TestCreate:
 
 
 class TestPrune:
-    def test_the_newest_and_the_proved_one_stay(self, in_use, settings):
+    def test_the_newest_and_the_proved_one_stay(self, in_use, tmp_path):
         first, second, third = (backups.create_backup().name for _ in range(3))
+        first = aged(tmp_path / "backups", first, 40)
+        second = aged(tmp_path / "backups", second, 35)
         DrillRun.objects.create(
             backup_name=first,
             status="succeeded",
             started_at=timezone.now(),
             taken_at=timezone.now(),
         )
-        settings.CRM_BACKUP = replace(settings.CRM_BACKUP, keep_days=0)
         assert backups.prune_backups(dry_run=True).removed == [second]
         assert backups.prune_backups().removed == [second]
         left = {entry.name for entry in catalogue.entries(backup_setup.target())}
         assert left == {first, third}
         assert BackupRun.objects.get(name=second).removed_at is not None
 
-    def test_a_damaged_newest_one_is_not_the_last_good_one(self, in_use, settings, tmp_path):
-        good, bad = (backups.create_backup() for _ in range(2))
-        (tmp_path / "backups" / f"{bad.name}.dump.zst").write_bytes(b"cut")
-        settings.CRM_BACKUP = replace(settings.CRM_BACKUP, keep_days=0)
+    def test_a_damaged_newest_one_is_not_the_last_good_one(self, in_use, tmp_path):
+        good, bad = (backups.create_backup().name for _ in range(2))
+        good, bad = (aged(tmp_path / "backups", *one) for one in ((good, 70), (bad, 31)))
+        (tmp_path / "backups" / f"{bad}.dump.zst").write_bytes(b"cut")
         assert backups.prune_backups().removed == []
-        assert catalogue.find(backup_setup.target()).name == good.name
+        assert catalogue.find(backup_setup.target()).name == good
         newest = backups.create_backup().name
         left = {entry.name for entry in catalogue.entries(backup_setup.target())}
         assert left == {newest}
 
     def test_what_the_place_keeps_is_said_and_still_counts_as_there(
-        self, in_use, settings, monkeypatch
+        self, in_use, monkeypatch, tmp_path
     ):
         first, second = (backups.create_backup().name for _ in range(2))
-        settings.CRM_BACKUP = replace(settings.CRM_BACKUP, keep_days=0)
+        first, second = (aged(tmp_path / "backups", *one) for one in ((first, 70), (second, 31)))
 
         def keeps(target, key):
             raise TargetError("It is locked until tomorrow.")
@@ -95,6 +96,18 @@ class TestPrune:
             assert backups.create_backup().status == "succeeded"
         assert BackupRun.objects.get(name=first).removed_at is None
         assert set(backups.prune_backups().removed) == {first, second}
+
+    @pytest.mark.parametrize("days", [-1, 0, 36_501, 10**12])
+    def test_days_that_cannot_be_meant_are_refused_and_nothing_goes(
+        self, in_use, settings, tmp_path, days
+    ):
+        old = aged(tmp_path / "backups", backups.create_backup().name, 99)
+        settings.CRM_BACKUP = replace(settings.CRM_BACKUP, keep_days=days)
+        newest = backups.create_backup().name
+        for dry_run in (True, False):
+            with pytest.raises(CrmError, match=r"no number of days from 1 to 36,500"):
+                backups.prune_backups(dry_run=dry_run)
+        assert {entry.name for entry in catalogue.entries(backup_setup.target())} == {old, newest}
 
     def test_within_thirty_days_nothing_goes(self, in_use):
         for _ in range(2):

@@ -86,6 +86,8 @@ def prune_backups(*, dry_run: bool = False) -> Pruned:
 
     The newest good one stays however old it is, and so does the newest that a drill restored.
     Damaged ones past retention go as well. What an object lock keeps is told as refused.
+
+    Raises ``CrmError`` in words, also for days that cannot be meant; nothing goes then.
     """
     words = "Another process is making or removing backups right now."
     with setup.in_words(), setup.alone(setup.server(), LOCK, words):
@@ -93,6 +95,9 @@ def prune_backups(*, dry_run: bool = False) -> Pruned:
 
 
 def _prune(target: Target, *, dry_run: bool) -> Pruned:
+    # A check refuses it at start, but a command may pass over checks.
+    if words := retention.wrong(settings.CRM_BACKUP.keep_days):
+        raise BackupError(words)
     now = timezone.now()
     entries = catalogue.entries(target)
     good = [entry.manifest for entry in entries if entry.manifest and entry.good]
