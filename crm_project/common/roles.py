@@ -6,7 +6,7 @@ holds; docs/operations.md tells it in a table.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 OWNER = "admin_user"
 APPLICATION = "app_user"
@@ -78,6 +78,17 @@ ROLES = (
         },
     ),
 )
+
+
+def login_of_application(name: str) -> Role:
+    """Return one of ``LOGINS`` as a role: what holds for the application, and works as it.
+
+    >>> login_of_application("app_user_a").settings["role"]
+    'app_user'
+    """
+    [application] = (role for role in ROLES if role.name == APPLICATION)
+    return replace(application, name=name, settings={**application.settings, "role": APPLICATION})
+
 
 _LINE = re.compile(r"([a-z_]+\.[a-z_0-9]+): *([a-z_0-9 ]+)")
 

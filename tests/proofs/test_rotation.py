@@ -51,6 +51,17 @@ class Database:
         said = json.loads(self.manage("rotate_login", "start", "--json"))
         return said["login"], said["password"]
 
+    def exchange(self):
+        """Put a new database under the name, as a restore does."""
+        name, before = self.server.database, "crm_before"
+        with psycopg.connect(self.url("crm", "").replace(f"/{name}", "/postgres")) as session:
+            session.autocommit = True
+            for statement in ("alter database {0} rename to {1}",
+                              "create database {0} template {1}"):  # fmt: skip
+                session.execute(
+                    sql.SQL(statement).format(sql.Identifier(name), sql.Identifier(before))
+                )
+
     def log_in(self, user, password):
         return psycopg.connect(self.url(user, password), autocommit=True, connect_timeout=10)
 
@@ -160,6 +171,43 @@ def test_the_new_login_may_what_the_role_may_and_no_more(database):
                           "drop table customers_customer", "create role mine"):  # fmt: skip
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 session.execute(forbidden)
+
+
+@pytest.mark.parametrize("who", ["crm", "admin_user"])
+def test_a_login_in_use_is_given_its_limits_anew_after_a_restore(database, who):
+    name, password = database.rotate()
+    database.exchange()
+    if who != "crm":  # the database belongs to whoever restored it
+        database.manage("apply_roles", user="crm", CRM_APP_PASSWORD=FIRST)
+        with database.server.connect() as session:
+            session.execute(f"alter role {name} in database {database.server.database} reset all")
+    database.manage("apply_roles", user=who)
+
+    with database.log_in(name, password) as session:
+        shown = "select current_user, session_user, current_setting('statement_timeout')"
+        assert session.execute(shown).fetchone() == ("app_user", name, "1h")
+        limits = "select rolconnlimit from pg_roles where rolname = any(%s)"
+        found = session.execute(limits, [["app_user", name]]).fetchall()
+        assert len(set(found)) == 1 < found[0][0]
+
+
+def test_what_was_given_to_a_login_by_hand_is_taken_back(database):
+    name, password = database.rotate()
+    with database.server.connect() as session:
+        session.execute(f"grant pg_read_all_data to {name}")
+        session.execute(f"grant truncate on customers_customer to {name}")
+        session.execute(f"alter role {name} superuser connection limit 1")
+        session.execute(f"alter role {name} set work_mem = '1GB'")
+    database.manage("apply_roles", user="crm")
+
+    with database.log_in(name, password) as session, database.log_in(name, password):
+        session.execute("set role none")
+        assert session.execute("show work_mem").fetchone() != ("1GB",)
+        for forbidden in ("truncate customers_customer", "select * from crm_private.business"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                session.execute(forbidden)
+        # Through the role it still may.
+        session.execute("select count(*) from customers_customer")
 
 
 def test_what_one_login_began_the_other_goes_on_with(database):

@@ -21,6 +21,7 @@ _NOT_OF_EXTENSIONS = """
 class Server:
     """Who is logged in where, and which roles there are.
 
+    ``logins``: which of the two that take turns there are, open or not.
     ``memberships``: who is a member of what, and who made them so.
     """
 
@@ -30,6 +31,7 @@ class Server:
     may_create_roles: bool
     connections: int
     roles: frozenset[str]
+    logins: tuple[str, ...]
     schemas: tuple[str, ...]
     memberships: tuple[tuple[str, str, str], ...]
     passwords: dict[str, bool] | None
@@ -73,6 +75,8 @@ def server() -> Server:
         " from pg_roles where rolname = current_user"
     )
     names = [role.name for role in roles.ROLES]
+    logins = list(roles.LOGINS)
+    there = "select rolname from pg_roles where rolname = any(%(names)s) order by 1"
     passwords = None
     if superuser:
         found = _rows(
@@ -86,9 +90,8 @@ def server() -> Server:
         superuser=bool(superuser),
         may_create_roles=bool(creates),
         connections=int(str(connections)),
-        roles=frozenset(
-            _texts("select rolname from pg_roles where rolname = any(%(names)s)", names=names)
-        ),
+        roles=frozenset(_texts(there, names=names)),
+        logins=tuple(_texts(there, names=logins)),
         schemas=tuple(
             _texts(
                 "select nspname from pg_namespace where nspname = any(%(schemas)s) order by 1",
@@ -101,7 +104,7 @@ def server() -> Server:
                 "select pg_get_userbyid(m.member), pg_get_userbyid(m.roleid),"
                 " pg_get_userbyid(m.grantor) from pg_auth_members as m"
                 " where pg_get_userbyid(m.member) = any(%(names)s)",
-                names=names,
+                names=names + logins,
             )
         ),
         passwords=passwords,

@@ -11,10 +11,9 @@ from typing import Any
 from django.db import DatabaseError, connection, transaction
 from psycopg import sql
 
-from crm_project.common import roles
 from crm_project.common.exceptions import ConflictError, CrmError
-from crm_project.common.roles import APPLICATION, LOGINS, OWNER
-from crm_project.common.services.roles import value_of
+from crm_project.common.roles import APPLICATION, LOGINS, OWNER, login_of_application
+from crm_project.common.services.roles import settings_of
 
 _LOCK = 7_264_203
 
@@ -154,16 +153,8 @@ class _Rotation:
         """
         self.cursor.execute("select current_database()")
         database = self.cursor.fetchone()[0]
-        application = next(role for role in roles.ROLES if role.name == APPLICATION)
-        for setting, value in {**application.settings, "role": APPLICATION}.items():
-            self._run(
-                sql.SQL("alter role {} in database {} set {} = {}").format(
-                    sql.Identifier(name),
-                    sql.Identifier(database),
-                    sql.SQL(setting),
-                    sql.SQL(value_of(setting, value)),
-                )
-            )
+        for statement in settings_of(login_of_application(name), database):
+            self._run(statement)
         self.cursor.execute("select rolconnlimit from pg_roles where rolname = %s", [APPLICATION])
         limit = int(self.cursor.fetchone()[0])
         self.do(f"alter role {{name}} connection limit {limit}", name)

@@ -83,6 +83,9 @@ class _Work:
         self._server = database_objects.server()
         for role in roles.ROLES:
             self._make(role)
+        # What a rotation opened; their settings belong to a database and go with it.
+        for name in self._server.logins:
+            self._limit(roles.login_of_application(name))
         self._memberships()
         self._owners()
         self._revoke()
@@ -102,7 +105,10 @@ class _Work:
         )
 
     def _do(self, statement: str, **parts: sql.Composable) -> None:
-        composed = sql.SQL(statement).format(**parts).as_string(self._cursor.connection)
+        self._run(sql.SQL(statement).format(**parts))
+
+    def _run(self, statement: sql.Composed) -> None:
+        composed = statement.as_string(self._cursor.connection)
         self._cursor.execute(composed)
         self._done.append(composed)
 
@@ -115,14 +121,17 @@ class _Work:
         if role.name in self._passwords:
             self._set_password(role.name, self._passwords[role.name])
         if role.name != self._server.user:  # nobody but a superuser changes their own limits
-            self._limit(role, name)
+            self._limit(role)
 
-    def _limit(self, role: Role, name: sql.Identifier) -> None:
+    def _limit(self, role: Role) -> None:
         """Set a role's powers, how often it may log in, and what holds for its sessions."""
+        name = sql.Identifier(role.name)
         if self._server.superuser:
             creates = "createrole" if role.name == OWNER else "nocreaterole"
+            # Which of the application's logins are open is for rotate_login to say.
+            login = "" if role.name in roles.LOGINS else "login "
             self._do(
-                f"alter role {{name}} login inherit nosuperuser nocreatedb {creates}"
+                f"alter role {{name}} {login}inherit nosuperuser nocreatedb {creates}"
                 " noreplication nobypassrls",
                 name=name,
             )
@@ -130,17 +139,8 @@ class _Work:
         if limit < 0:
             limit = max(10, self._server.connections + limit)
         self._do(f"alter role {{name}} connection limit {limit:d}", name=name)
-        database = sql.Identifier(self._server.database)
-        # What was set by hand, for this database or for all of them.
-        self._do("alter role {name} reset all", name=name)
-        self._do("alter role {name} in database {db} reset all", name=name, db=database)
-        for setting, value in role.settings.items():
-            given = value_of(setting, value)
-            self._do(
-                f"alter role {{name}} in database {{db}} set {setting} = {given}",
-                name=name,
-                db=database,
-            )
+        for statement in settings_of(role, self._server.database):
+            self._run(statement)
 
     def _set_password(self, role: str, password: str) -> None:
         """Send what the server would store, so that the statement can be logged by it."""
@@ -160,6 +160,7 @@ class _Work:
         expected = {(role, "pg_read_all_stats") for role in (OWNER, APPLICATION)}
         expected |= {(OWNER, role.name) for role in roles.ROLES[1:]}
         expected |= {(OWNER, login) for login in roles.LOGINS}
+        expected |= {(login, APPLICATION) for login in roles.LOGINS}
         for member, of, grantor in self._server.memberships:
             if (member, of) not in expected:
                 self._do(
@@ -168,11 +169,17 @@ class _Work:
                     m=sql.Identifier(member),
                     g=sql.Identifier(grantor),
                 )
-        for role in roles.ROLES[1:]:
+        for kept in (*(role.name for role in roles.ROLES[1:]), *self._server.logins):
             self._do(
                 "grant {of} to {owner} with admin option, inherit false, set true",
-                of=sql.Identifier(role.name),
+                of=sql.Identifier(kept),
                 owner=sql.Identifier(OWNER),
+            )
+        for login in self._server.logins:
+            self._do(
+                "grant {of} to {login} with admin false, inherit true, set true",
+                of=sql.Identifier(APPLICATION),
+                login=sql.Identifier(login),
             )
         for name in (OWNER, APPLICATION):
             self._do("grant pg_read_all_stats to {name}", name=sql.Identifier(name))
@@ -187,20 +194,21 @@ class _Work:
     def _revoke(self) -> None:
         database = sql.Identifier(self._server.database)
         self._do("revoke all on database {db} from public", db=database)
-        readers = sql.SQL(", ").join(sql.Identifier(r.name) for r in roles.ROLES[1:])
-        self._do("revoke all on database {db} from {who}", db=database, who=readers)
+        names = (*(role.name for role in roles.ROLES[1:]), *self._server.logins)
+        others = sql.SQL(", ").join(map(sql.Identifier, names))
+        self._do("revoke all on database {db} from {who}", db=database, who=others)
         for schema in self._server.schemas:
             name = sql.Identifier(schema)
             self._do("revoke create on schema {s} from public", s=name)
-            self._do("revoke all on schema {s} from {who}", s=name, who=readers)
-            self._do("revoke all on all sequences in schema {s} from {who}", s=name, who=readers)
+            self._do("revoke all on schema {s} from {who}", s=name, who=others)
+            self._do("revoke all on all sequences in schema {s} from {who}", s=name, who=others)
             for found in _lists(database_objects.functions(schema)):
-                self._do(f"revoke all on function {found} from {{who}}", who=readers)
+                self._do(f"revoke all on function {found} from {{who}}", who=others)
                 if schema != "public":  # what indexes and triggers call is there
                     self._do(f"revoke all on function {found} from public")
         for tables in _chunks([t.name for t in database_objects.tables() if not t.of_a_run]):
             self._do("revoke all on {t} from public", t=tables)
-            self._do("revoke all on {t} from {who}", t=tables, who=readers)
+            self._do("revoke all on {t} from {who}", t=tables, who=others)
 
     def _grant(self) -> None:
         database = sql.Identifier(self._server.database)
@@ -240,9 +248,17 @@ class _Work:
                 )
 
 
-def value_of(setting: str, value: str) -> str:
-    """Return a setting's value as SQL: lists of schemas stay lists."""
-    return value if setting == "search_path" else f"'{value}'"
+def settings_of(role: Role, database: str) -> Iterator[sql.Composed]:
+    """Yield the statements after which a role's settings, and no others, hold in a database."""
+    names = {"name": sql.Identifier(role.name), "db": sql.Identifier(database)}
+    # What was set by hand, for this database or for all of them.
+    yield sql.SQL("alter role {name} reset all").format(**names)
+    yield sql.SQL("alter role {name} in database {db} reset all").format(**names)
+    for setting, value in role.settings.items():
+        # Lists of schemas stay lists.
+        given = value if setting == "search_path" else f"'{value}'"
+        statement = f"alter role {{name}} in database {{db}} set {setting} = {given}"
+        yield sql.SQL(statement).format(**names)
 
 
 def _chunks(names: list[str]) -> Iterator[sql.Composed]:
