@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 from django.core.management import CommandError
+from django.db import InterfaceError, ProgrammingError
 from django.urls import reverse
 from django.utils import timezone
 
-from crm_project.backup import catalogue
-from crm_project.backup.errors import TargetError
+from crm_project.backup import catalogue, databases
+from crm_project.backup.errors import BackupError, TargetError
 from crm_project.backup.folder import FolderTarget
 from crm_project.common import backup_setup
 from crm_project.common.exceptions import ConflictError, CrmError
@@ -192,6 +193,45 @@ class TestRestore:
         assert in_use.databases() == [in_use.name, result.aside]
         with in_use.server.at(result.aside).connect() as session:
             assert session.execute("select count(*) from customers").fetchone() == (0,)
+
+    @pytest.mark.parametrize(
+        ("error", "words"),
+        [
+            (TargetError("The bucket cannot be reached."), "The bucket cannot be reached."),
+            (ProgrammingError('column "rows" does not exist\nLINE 1: …'), 'column "rows" does not'),
+            (InterfaceError("connection already closed"), "connection already closed"),
+        ],
+    )
+    def test_once_it_is_in_place_a_history_that_cannot_be_written_is_told_and_no_failure(
+        self, in_use, monkeypatch, error, words
+    ):
+        backups.create_backup()
+        in_use.run("delete from customers")
+
+        def raises(target):
+            raise error
+
+        monkeypatch.setattr(restores, "note_what_is_there", raises)
+        told = command("restore", "--force")
+        (aside,) = set(in_use.databases()) - {in_use.name}
+        assert f"kept as {aside};" in told
+        assert f"stays as it was when this one was made. {words}" in told
+        assert "LINE 1" not in told
+        assert in_use.run("select count(*) from customers") == [(2001,)]
+
+    def test_so_is_an_empty_database_that_cannot_be_dropped(self, in_use, monkeypatch):
+        backups.create_backup()
+        other, drop = f"{in_use.name}_other", databases.drop_database
+
+        def drops(server, name):
+            if f"_{restores.BEFORE}_" in name:
+                raise BackupError("It cannot be dropped: must be owner.")
+            drop(server, name)
+
+        monkeypatch.setattr(databases, "drop_database", drops)
+        (note,) = facts("restore", "--into", other)["notes"]
+        assert note.endswith(" stays. It cannot be dropped: must be owner.")
+        assert other in in_use.databases()
 
     def test_into_another_database_touches_nothing(self, in_use):
         backups.create_backup()

@@ -192,7 +192,7 @@ def restored(result: RestoreResult) -> str:
     ]
     if result.aside:
         lines.append(f"What was there before is kept as {result.aside}; drop it when you are sure.")
-    lines += found.notes
+    lines += found.notes + result.notes
     if result.newer:
         lines.append(f"{len(result.newer)} migrations are newer than the backup.")
     lines.append("Now run manage.py migrate and manage.py apply_roles, then start the processes.")
@@ -208,6 +208,6 @@ def restored_facts(result: RestoreResult) -> dict[str, Any]:
         "seconds": result.restored.seconds,
         "tables": result.restored.tables,
         "rows": result.restored.rows,
-        "notes": result.restored.notes,
+        "notes": result.restored.notes + result.notes,
         "newer_migrations": result.newer,
     }

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import structlog
 from django.conf import settings
+from django.db import Error as DatabaseError
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
@@ -149,6 +150,7 @@ class RestoreResult:
         database: its name now.
         aside: under what name the database that was there before is kept; empty: there was none.
         newer: migrations of this program that it lacks.
+        notes: what could not be done once it was in its place, in words.
     """
 
     manifest: Manifest
@@ -156,6 +158,7 @@ class RestoreResult:
     database: str
     aside: str = ""
     newer: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def restore_backup(
@@ -171,7 +174,8 @@ def restore_backup(
         into: a new database of this name instead; the present one is not touched.
         force: replace a database that is not empty. It is kept under another name.
 
-    Raises ``CrmError`` in words; the database is then as it was.
+    Raises ``CrmError`` in words; the database is then as it was. What goes wrong once it is
+    exchanged is no error any more, but a note of the result.
     """
     server = setup.server()
     alone = setup.alone(server.own_database(), RESTORE_LOCK, "Another restore is under way.")
@@ -190,7 +194,7 @@ def restore_backup(
             databases.drop_database(server, fresh)
             raise
         if not into:
-            _bring_history_up_to_date(target)
+            result.notes.extend(_bring_history_up_to_date(target))
     return result
 
 
@@ -220,14 +224,32 @@ def _put_in_place(
         # Or Django would go on with a session of the old one.
         connections.close_all()
     databases.swap(wanted, fresh, aside=aside)
+    result = RestoreResult(manifest, restored, wanted.database, "" if was_empty else aside, newer)
     if was_empty:
-        databases.drop_database(wanted, aside)
-    return RestoreResult(manifest, restored, wanted.database, "" if was_empty else aside, newer)
+        result.notes.extend(_drop_empty(wanted, aside))
+    return result
 
 
-def _bring_history_up_to_date(target: Target) -> None:
-    """The restored database believes that its own backup is still being made."""
-    if BackupRun._meta.db_table not in connections["default"].introspection.table_names():
-        return
-    BackupRun.objects.filter(status=BackupRun.Status.RUNNING).delete()
-    note_what_is_there(target)
+def _drop_empty(server: Server, name: str) -> list[str]:
+    """Drop the empty database that was there before; return in words why it stays."""
+    try:
+        databases.drop_database(server, name)
+    except BackupError as error:
+        return [f"The empty database {name} stays. {error}"]
+    return []
+
+
+def _bring_history_up_to_date(target: Target) -> list[str]:
+    """The restored database believes that its own backup is still being made.
+
+    Return in words why it still does: the place may not answer, and an older database may lack a
+    column until it is migrated.
+    """
+    try:
+        if BackupRun._meta.db_table in connections["default"].introspection.table_names():
+            BackupRun.objects.filter(status=BackupRun.Status.RUNNING).delete()
+            note_what_is_there(target)
+    except (BackupError, DatabaseError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        return [f"The history of backups stays as it was when this one was made. {reason}"]
+    return []
