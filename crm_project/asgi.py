@@ -5,18 +5,14 @@ the same addresses). Only ``POST`` to the addresses that take events passes Djan
 """
 
 import os
-from pathlib import Path
 
 from django.core.wsgi import get_wsgi_application
 
-from crm_project import embedded
+from crm_project import embedded, env
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crm_project.settings")
 
-# Where the processes of one web server count together (crm_project.health), each in its own file.
-if _counts := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-    Path(_counts).mkdir(parents=True, exist_ok=True)
-
+env.make_folder_of_counts()
 _django = get_wsgi_application()
 embedded.ensure_for_process()
 

@@ -1,5 +1,7 @@
 """The environment, with secrets from mounted files."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import environ
@@ -29,3 +31,24 @@ class Env(environ.FileAwareEnv):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # untyped package
         self.escape_proxy = True
+
+
+COUNTS = "PROMETHEUS_MULTIPROC_DIR"
+"""Names the folder where the processes of one web server count together (crm_project.health)."""
+
+
+def read_file(path: Path) -> None:
+    """Read ``.env``, which all processes share; what is for web servers alone is passed by.
+
+    Worker, beat and each command would count in that folder, too.
+    """
+    given = COUNTS in os.environ
+    environ.Env.read_env(path)
+    if not given:
+        os.environ.pop(COUNTS, None)
+
+
+def make_folder_of_counts() -> None:
+    """Make it before anything counts: each process opens a file of its own there."""
+    if folder := os.environ.get(COUNTS):
+        Path(folder).mkdir(parents=True, exist_ok=True)

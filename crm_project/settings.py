@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
-import environ
 
 from crm_project import databases, embedded, logs, valkey
 from crm_project.backup.configuration import backup_settings
 from crm_project.doors import AUTH_PASSWORD_VALIDATORS as AUTH_PASSWORD_VALIDATORS
 from crm_project.doors import CONTENT_SECURITY_POLICY as CONTENT_SECURITY_POLICY
 from crm_project.doors import PASSWORD_HASHERS as PASSWORD_HASHERS
-from crm_project.env import Env
+from crm_project.env import Env, read_file
 from crm_project.groups import READY_GROUPS
 from crm_project.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from crm_project.unfold import UNFOLD as UNFOLD
@@ -26,7 +25,7 @@ django_stubs_ext.monkeypatch()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Env()
-environ.Env.read_env(BASE_DIR / ".env")
+read_file(BASE_DIR / ".env")
 
 # --- What kind of place this is -------------------------------------------------------------
 
@@ -110,6 +109,8 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "crm_project.common.middleware.RequestIdMiddleware",
+    # What goes wrong in those below is counted, too.
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
     "crm_project.common.replicas.middleware.ReplicaMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -119,11 +120,11 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
     "crm_project.common.middleware.SecondFactorMiddleware",
+    "customers.middleware.UploadLimitMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "crm_project.common.middleware.StaffHistoryMiddleware",
     "axes.middleware.AxesMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 ROOT_URLCONF = "crm_project.urls"
@@ -349,6 +350,10 @@ CRM_UPLOAD_MAX_BYTES = env.int("CRM_UPLOAD_MAX_BYTES", default=2 * 1024**3)
 # Packed files are unpacked while they are read; one that grows beyond this is refused.
 CRM_IMPORT_UNPACKED_MAX_BYTES = env.int("CRM_IMPORT_UNPACKED_MAX_BYTES", default=16 * 1024**3)
 FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "crm_project.common.uploads.UploadHandler",
+]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
 # --- REST -----------------------------------------------------------------------------------

@@ -20,14 +20,13 @@ from crm_project.common.api.serializers import Sparse, StrictFields
 from crm_project.common.api.views import ListMixin, RetrieveMixin
 from crm_project.common.models import Job, User
 from crm_project.common.tasks import enqueue
+from customers.middleware import FORM_BYTES
 from customers.models import ImportBatch
 from customers.selectors.imports import refused_csv
 from customers.services.import_again import import_again
 from customers.services.import_jobs import start_commit, start_preview
 from customers.services.imports import cancel, create_batch
 
-# Of a multipart body, besides the file itself.
-_FORM_BYTES = 1024 * 1024
 _OPTIONS_LENGTH = 2000
 
 
@@ -109,7 +108,7 @@ class BoundedMultiPartParser(MultiPartParser):
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         length = (parser_context or {})["request"].META.get("CONTENT_LENGTH") or "0"
-        limit = settings.CRM_UPLOAD_MAX_BYTES + _FORM_BYTES
+        limit = settings.CRM_UPLOAD_MAX_BYTES + FORM_BYTES
         if not str(length).isdecimal() or int(length) > limit:
             raise TooLarge(f"The file is larger than {settings.CRM_UPLOAD_MAX_BYTES} bytes.")
         return super().parse(stream, media_type, parser_context)

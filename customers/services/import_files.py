@@ -17,10 +17,12 @@ from django.db.models import QuerySet
 
 from crm_project.common.models import Job
 from crm_project.common.tidying import Chore, Cleared, register
+from crm_project.common.uploads import PREFIX, SUFFIX
 from customers.models import ImportBatch
 
-# As `imports.create_batch` names them. What is called otherwise was put there by somebody else.
-_OURS = re.compile(r"[0-9a-f]{32}\.import(\.part)?")
+# As `imports.create_batch` names them, and uploads that a killed process left. What is called
+# otherwise was put there by somebody else.
+_OURS = re.compile(rf"[0-9a-f]{{32}}\.import(\.part)?|{PREFIX}\w{{8}}{re.escape(SUFFIX)}")
 _AT_ONCE = 500
 _TROUBLES_TOLD = 10
 _OVER = [ImportBatch.Status.COMMITTED, ImportBatch.Status.FAILED, ImportBatch.Status.CANCELLED]

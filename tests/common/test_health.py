@@ -6,6 +6,9 @@ import subprocess
 import sys
 
 import pytest
+from django.contrib.sessions.backends.cached_db import SessionStore
+from django.db import OperationalError, connection
+from prometheus_client import REGISTRY
 
 from crm_project import health
 from tests.factories import JobFactory
@@ -62,6 +65,10 @@ class TestReady:
         assert response.json()["checks"]["migrations"].startswith("3 migrations")
 
 
+def away(execute, sql, params, many, context):
+    raise OperationalError("server closed the connection unexpectedly")
+
+
 @pytest.mark.django_db
 class TestMetrics:
     @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}])
@@ -97,6 +104,22 @@ class TestMetrics:
 
         assert 'crm_receive_requests_total{status="202"} 6.0' in page.content.decode()
         assert 'crm_jobs{status="queued"} 0.0' in page.content.decode()
+
+    def test_a_request_that_fails_before_its_page_is_reached_is_counted(self, client, settings):
+        """Who asks is looked up on the way there; the database may be away."""
+        settings.CRM_METRICS_TOKEN = "right"
+        session = SessionStore()
+        session.create()
+        client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+        session.delete()
+        client.raise_request_exception = False
+        counted = ("django_http_responses_total_by_status_total", {"status": "500"})
+        before = REGISTRY.get_sample_value(*counted) or 0
+
+        with connection.execute_wrapper(away):
+            assert client.get("/admin/").status_code == 500
+
+        assert REGISTRY.get_sample_value(*counted) == before + 1
 
     def test_a_queue_that_hangs_does_not_hide_the_other_numbers(self, client, settings):
         """A server that takes the connection and says nothing."""

@@ -113,11 +113,13 @@ def test_the_file_of_an_import_that_is_read_right_now_stays(folder, in_thread):
 
 def test_a_file_of_no_import_goes_by_its_own_age(folder):
     old, part = put(folder), put(folder, f"{uuid.uuid4().hex}.import.part")
+    left_by_a_killed_process = put(folder, "upload-ab_cd3fg.part")
     at_the_limit, new = put(folder, at=LIMIT), put(folder, at=NOW)
 
-    assert files().removed == 2
+    assert files().removed == 3
 
-    assert [path.exists() for path in (old, part, at_the_limit, new)] == [False, False, True, True]
+    gone = (old, part, left_by_a_killed_process)
+    assert [path.exists() for path in (*gone, at_the_limit, new)] == [False] * 3 + [True] * 2
 
 
 @pytest.mark.parametrize(
