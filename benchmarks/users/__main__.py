@@ -71,7 +71,9 @@ def main() -> int:
         console.print(f"Written to {PAGE.relative_to(ROOT)}.")
     came = report.came(answers, staff=plan.staff)
     if not came:
-        console.print("Not everybody came, or nothing was read or opened: this shows nothing.")
+        console.print(
+            "Not everybody came, or nothing was opened, read or written: this shows nothing."
+        )
     return 0 if came and all(line.holds for line in found) else 1
 
 

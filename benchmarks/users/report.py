@@ -104,12 +104,12 @@ def lines(answers: Sequence[Answer], *, start: float, seconds: float) -> list[Li
 
 
 def came(answers: Sequence[Answer], *, staff: int) -> bool:
-    """Return whether all members of staff signed in, in two steps, and pages and reads were asked.
+    """Return whether all members of staff signed in, in two steps, and all asked what they should.
 
     Where the users' own program died early, all that it noted may well hold.
     """
     kinds = [answer.kind for answer in answers]
-    return kinds.count("login") >= 2 * staff and {"page", "read"} <= set(kinds)
+    return kinds.count("login") >= 2 * staff and {"page", "read", "write"} <= set(kinds)
 
 
 def _line(

@@ -88,8 +88,11 @@ class Staff(FastHttpUser):
     def change(self) -> None:
         """Look at a customer, and save another language if the group may."""
         path = f"/admin/customers/customer/{told.customer_key()}/change/"
-        values = fields(self._ask(path, "one customer"), "customer_form")
-        if self.may_change and values:
+        page = self._ask(path, "one customer")
+        if self.may_change and page:
+            values = fields(page, "customer_form")
+            if not values:
+                raise LookupError("The page of a customer has no form to save.")
             values["language"] = "fr" if values.get("language") == "en" else "en"
             self._send(path, "save a customer", "save", values)
 
