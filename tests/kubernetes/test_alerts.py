@@ -42,7 +42,10 @@ def questions(alert, case):
     if wait := patience(rule):
         bad.append(ask(alert, wait // 2, []))
     return [
-        {"interval": "1m", "input_series": series(case.fires), "alert_rule_test": bad},
+        *(
+            {"interval": "1m", "input_series": series(one), "alert_rule_test": bad}
+            for one in (case.fires, *case.also)
+        ),
         {
             "interval": "1m",
             "input_series": series(case.quiet),
