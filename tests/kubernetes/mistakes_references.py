@@ -53,4 +53,13 @@ DEV = {
         "names_are_unique",
     ),
 }
-PROD = {}
+PROD = {
+    "rules that Prometheus passes by": (
+        lambda m: m.get("PrometheusRule", "crm")["metadata"].pop("labels"),
+        "prometheus_takes_what_is_for_it",
+    ),
+    "pods of another Prometheus": (
+        lambda m: m.get("PodMonitor", "postgres")["metadata"]["labels"].update(release="other"),
+        "prometheus_takes_what_is_for_it",
+    ),
+}

@@ -12,6 +12,8 @@ OWN_VARIABLES = {
     "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_DEFAULT_REGION",
 }
+# The Helm release of kube-prometheus-stack (k8s/README.md).
+PROMETHEUS = "kube-prometheus-stack"
 OF_THE_IMAGE = {"POSTGRES_INITDB_WALDIR", "POSTGRES_INITDB_ARGS"}
 
 
@@ -149,6 +151,13 @@ def _references_of_operators(all_of: Manifests, secrets: dict[str, set[str]]):
             yield f"PodMonitor {doc['metadata']['name']} watches nothing"
 
 
+def prometheus_takes_what_is_for_it(all_of: Manifests):
+    """17: its chart passes by, without a word, what does not bear the name of its release."""
+    for doc in all_of.kind("PodMonitor", "PrometheusRule"):
+        if doc["metadata"].get("labels", {}).get("release") != PROMETHEUS:
+            yield f"Prometheus does not load {doc['kind']} {doc['metadata']['name']}"
+
+
 def files_named_in_settings_are_mounted(all_of: Manifests):
     """17: every *_FILE names a file that some Secret puts there."""
     config = {doc["metadata"]["name"]: doc.get("data", {}) for doc in all_of.kind("ConfigMap")}
@@ -217,6 +226,7 @@ RULES = (
     probes_ask_ports_that_exist,
     mounts_have_volumes,
     references_resolve,
+    prometheus_takes_what_is_for_it,
     files_named_in_settings_are_mounted,
     variables_are_known,
     commands_exist,

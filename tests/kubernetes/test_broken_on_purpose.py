@@ -17,7 +17,7 @@ from tests.kubernetes import (
     mistakes_secrets,
     mistakes_tls,
 )
-from tests.kubernetes.manifests import Manifests
+from tests.kubernetes.manifests import OVERLAYS, ROOT, Manifests
 from tests.kubernetes.test_manifests import NAMES
 
 MISTAKES = (
@@ -59,6 +59,14 @@ def test_the_mistake_is_seen(sound, overlay, change, rule):
 
 def test_every_rule_has_seen_a_mistake():
     assert set(NAMES) - {rule for *_, rule in CASES} == set()
+
+
+def test_the_manual_counts_them():
+    text = (ROOT / "k8s" / "README.md").read_text("utf-8")
+    objects = [str(len(Manifests.of(overlay).docs)) for overlay in OVERLAYS]
+
+    assert f"{len(NAMES)} rules over {', '.join(objects[:2])} and {objects[2]} objects" in text
+    assert f"{len(CASES)} mistakes, all seen" in text
 
 
 def test_manifests_of_the_usual_kind_fail():

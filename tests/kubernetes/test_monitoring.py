@@ -12,6 +12,7 @@ from analytics.metrics import SignalMetrics
 from crm_project.common.metrics import JobMetrics
 from crm_project.common.metrics_database import DatabaseMetrics
 from tests.kubernetes.manifests import ROOT, Manifests
+from tests.kubernetes.rules_references import PROMETHEUS
 
 MONITORING = ROOT / "k8s" / "monitoring"
 # Counted by each web process itself, or by the platform: not among what we collect on request. The
@@ -103,6 +104,17 @@ def test_every_alert_says_in_words_what_is_wrong():
     for rule in rules().values():
         assert rule["labels"]["severity"] in {"critical", "warning"}
         assert len(rule["annotations"]["summary"]) > 20
+
+
+def test_what_is_installed_bears_the_name_that_our_label_gives():
+    text = (ROOT / "k8s" / "README.md").read_text("utf-8")
+    installed = re.findall(r"helm install (\S+) kube-prometheus-stack ", text)
+    groups = yaml.safe_load((MONITORING / "alerts.yaml").read_text("utf-8"))["spec"]["groups"]
+    [seen] = re.findall(r"sort -u +# five groups: (.*)", text)
+
+    assert installed == [PROMETHEUS]
+    assert f"podmonitor.labels.release={PROMETHEUS}" in text
+    assert sorted(group["name"] for group in groups) == [f"crm-{name}" for name in seen.split(", ")]
 
 
 def test_panels_do_not_lie_on_each_other():
