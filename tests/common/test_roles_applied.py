@@ -3,15 +3,19 @@
 from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 
+import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from psycopg import errors
 
 from crm_project.common import roles
+from crm_project.common.exceptions import CrmError
+from crm_project.common.services import roles as services
 from crm_project.common.services.roles import apply_roles
 from tests import database_template
-from tests.common.roles_support import PASSWORDS, on_it
+from tests.common.roles_support import NAME, PASSWORDS, on_it
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.owner
 
@@ -83,6 +87,51 @@ def test_two_deployments_at_once_wait_for_each_other(database, login):
         counted = {one.result(timeout=120) for one in done}
     assert len(counted) == 1
     assert login("app_user").execute("select 1").fetchone() == (1,)
+
+
+@pytest.fixture
+def another(database):
+    """Another superuser's session on it, in a transaction that ends with the test."""
+    with database_template.on_database(NAME):
+        given = connection.get_connection_params()
+    given = {key: given[key] for key in ("host", "port", "user", "dbname")}
+    with psycopg.connect(**given) as session:
+        yield session
+        session.rollback()
+
+
+def test_a_table_that_somebody_uses_is_told_in_words(login, another, monkeypatch):
+    monkeypatch.setattr(services, "_LOCK_SECONDS", 1)
+    another.execute("alter table orders_order owner to current_user")
+    another.commit()
+    another.execute("select from orders_order limit 1")
+
+    with on_it(), pytest.raises(CommandError, match=r"in use for 1 s\..*run apply_roles again"):
+        call_command("apply_roles")
+
+    another.rollback()
+    with on_it():
+        apply_roles(passwords={})
+    login("admin_user").execute("alter table orders_order alter column id set statistics 100")
+
+
+def test_a_role_that_somebody_changes_at_the_same_time_is_told_in_words(another):
+    waiting = "select from pg_stat_activity where %s = any(pg_blocking_pids(pid))"
+
+    def apply():
+        with pytest.raises(CrmError, match="The roles stay as they were: tuple concurrently"):
+            apply_roles(passwords={})
+        connection.close()  # each thread has its own
+
+    another.execute("alter role ml_user connection limit 9")
+    with on_it(), ThreadPoolExecutor(1) as beside:
+        done = beside.submit(apply)
+        with database_template._server() as server:
+            pid = another.info.backend_pid
+            wait_until(lambda: server.execute(waiting, [pid]).fetchone() is not None)
+        another.commit()
+        done.result(timeout=60)
+        apply_roles(passwords={})
 
 
 def test_the_owner_can_apply_them_and_migrate(database, login):

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.apps import apps
-from django.db import ProgrammingError, connection, transaction
+from django.db import DatabaseError, connection, transaction
 from psycopg import sql
+from psycopg.errors import LockNotAvailable
 
 from crm_project.common import roles
-from crm_project.common.exceptions import CrmError
+from crm_project.common.exceptions import ConflictError, CrmError
 from crm_project.common.roles import APPLICATION, ASKING, LEARNING, OWNER, Role
 from crm_project.common.selectors import database_objects
 from crm_project.common.selectors.database_objects import Server, name_of
 
 _LOCK = 7_350_060
+_LOCK_SECONDS = 10
 _LONGEST_LIST = 200
 _WITHOUT_RIGHTS = (
     "This login may not make roles. Run apply_roles as a superuser, or as admin_user after the"
@@ -43,7 +45,9 @@ def apply_roles(*, passwords: Mapping[str, str], dry_run: bool = False) -> Roles
     are sent as SCRAM verifiers, so no log of the server ever holds one.
 
     Raises:
-        CrmError: the login may not make roles, or does not own what it should give.
+        ConflictError: a table whose owner changes was in use for ten seconds.
+        CrmError: the login may not make roles, does not own what it should give, or somebody
+            changed the same roles at the same time.
     """
     try:
         with transaction.atomic():
@@ -51,7 +55,12 @@ def apply_roles(*, passwords: Mapping[str, str], dry_run: bool = False) -> Roles
             work.run()
             result = work.result(kept=not dry_run)
             transaction.set_rollback(dry_run)
-    except ProgrammingError as error:
+    except DatabaseError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            raise ConflictError(
+                f"The roles stay as they were: a table or a role was in use for {_LOCK_SECONDS} s."
+                " Find who holds it (pg_stat_activity, pg_locks) and run apply_roles again."
+            ) from error
         raise CrmError(f"The roles stay as they were: {str(error).splitlines()[0]}") from error
     return result
 
@@ -79,7 +88,7 @@ class _Work:
         # Two deployments at once would change the same rows of the catalogue.
         self._cursor.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
         # A changed owner needs a lock on the table: better refused than in everybody's way.
-        self._cursor.execute("set local lock_timeout = '10s'")
+        self._cursor.execute(f"set local lock_timeout = '{_LOCK_SECONDS}s'")
         self._server = database_objects.server()
         for role in roles.ROLES:
             self._make(role)
