@@ -188,6 +188,40 @@ def test_functions_run_with_the_rights_of_an_owner_who_is_no_superuser(login):
     ).fetchone() == (0,)
 
 
+# Catalogues whose objects have a schema and an owner, less extensions: those are a superuser's.
+OWNED = """
+    select a.attrelid::regclass::text, a.attname, o.attname
+    from pg_attribute as a
+    inner join pg_attribute as o on a.attrelid = o.attrelid
+    inner join pg_class as c on a.attrelid = c.oid
+    where
+        c.relnamespace = 'pg_catalog'::regnamespace and c.relkind = 'r'
+        and c.relname <> 'pg_extension'
+        and a.attname ~ '^[a-z]+namespace$' and o.attname ~ '^[a-z]+owner$'
+"""
+NOT_THE_OWNERS = """
+    select pg_describe_object(o.tableoid, o.oid, 0)
+    from {} as o
+    where
+        {}::regnamespace::text = any(%s) and {} <> 'admin_user'::regrole
+        and not exists (
+            select from pg_depend as d
+            where d.objid = o.oid and d.classid = o.tableoid and d.deptype = 'e'
+        )
+"""
+
+
+def test_everything_in_our_schemas_belongs_to_the_owner(login):
+    session = login("admin_user")
+    catalogues = session.execute(OWNED).fetchall()
+    assert {"pg_class", "pg_proc", "pg_type", "pg_ts_config"} < {name for name, *_ in catalogues}
+
+    for names in catalogues:
+        query = sql.SQL(NOT_THE_OWNERS).format(*map(sql.Identifier, names))
+        found = session.execute(query, [list(roles.SCHEMAS)])
+        assert found.fetchall() == []
+
+
 @pytest.mark.parametrize("role", roles.ROLES, ids=lambda role: role.name)
 def test_a_role_has_its_limits(login, role):
     session = login(role.name)

@@ -15,6 +15,11 @@ _NOT_OF_EXTENSIONS = """
         where d.objid = {alias}.oid and d.classid = '{catalogue}'::regclass and d.deptype = 'e'
     )
 """
+# Of each of our objects besides: the words of ALTER, its catalogue, how columns of that begin.
+_ALONE = (
+    ("text search configuration", "pg_ts_config", "cfg"),
+    ("statistics", "pg_statistic_ext", "stx"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +194,7 @@ def owned_by_others(owner: str) -> list[str]:
     """Return the statements that give ``owner`` the database, our schemas and all that is in them.
 
     Nothing of extensions: their objects belong to whoever installed them. Sequences follow the
-    tables whose columns they count.
+    tables whose columns they count, the types of rows and of lists what they are made of.
     """
     return _texts(
         f"""
@@ -217,10 +222,31 @@ def owned_by_others(owner: str) -> list[str]:
             from pg_proc as p inner join ours as o on p.pronamespace = o.oid
             where p.proowner <> %(owner)s::regrole
                 and {_NOT_OF_EXTENSIONS.format(alias="p", catalogue="pg_proc")}
+            union all
+            select 5, format('alter type %%I.%%I owner to', o.nspname, t.typname)
+            from pg_type as t inner join ours as o on t.typnamespace = o.oid
+            left join pg_class as c on t.typrelid = c.oid
+            where t.typowner <> %(owner)s::regrole
+                and (t.typtype in ('d', 'e', 'r') or c.relkind = 'c')
+                and {_NOT_OF_EXTENSIONS.format(alias="t", catalogue="pg_type")}
+            {_others_of_one_catalogue()}
         )
 
         select statement || ' ' || quote_ident(%(owner)s) from found order by place, statement
         """,  # noqa: S608 - fixed text
         schemas=list(roles.SCHEMAS),
         owner=owner,
+    )
+
+
+def _others_of_one_catalogue() -> str:
+    return "\n".join(
+        f"""
+            union all
+            select 6, format('alter {kind} %%I.%%I owner to', o.nspname, x.{prefix}name)
+            from {catalogue} as x inner join ours as o on x.{prefix}namespace = o.oid
+            where x.{prefix}owner <> %(owner)s::regrole
+                and {_NOT_OF_EXTENSIONS.format(alias="x", catalogue=catalogue)}
+        """  # noqa: S608 - fixed text
+        for kind, catalogue, prefix in _ALONE
     )
