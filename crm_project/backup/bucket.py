@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from hashlib import md5
 from typing import Any
 
@@ -12,7 +13,16 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from crm_project.backup.errors import GoneError, TargetError, TargetFullError
-from crm_project.backup.targets import Readable, S3Options, Stored, Upload, Watched, upper_first
+from crm_project.backup.manifest import is_ours
+from crm_project.backup.targets import (
+    Readable,
+    S3Options,
+    Stored,
+    Swept,
+    Upload,
+    Watched,
+    upper_first,
+)
 
 PART_BYTES = 16 * 1024 * 1024
 """Of the first parts. There may be 10,000: every 1,000 parts they become twice as large."""
@@ -49,7 +59,7 @@ class BucketTarget:
         return None
 
     def start(self, key: str) -> Upload:
-        return _BucketUpload(self, self.client, self.place(key), self.lock())
+        return _BucketUpload(self, self.client, key, self.lock())
 
     @contextmanager
     def read(self, key: str) -> Iterator[Readable]:
@@ -77,20 +87,23 @@ class BucketTarget:
         with self.trouble():
             self.client.delete_object(**self.place(key))
 
-    def sweep(self, before: datetime) -> list[str]:
-        gone = []
+    def sweep(self, before: datetime) -> Swept:
         with self.trouble():
             pages = self.client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self._bucket, Prefix=self._prefix
             )
-            for page in pages:
-                for left in page.get("Uploads", []):
-                    if left["Initiated"] < before:
-                        self.client.abort_multipart_upload(
-                            Bucket=self._bucket, Key=left["Key"], UploadId=left["UploadId"]
-                        )
-                        gone.append(self.name(left["Key"]))
-        return gone
+            left = [upload for page in pages for upload in page.get("Uploads", [])]
+        swept = Swept()
+        for upload in left:
+            key = self.name(upload["Key"])
+            if upload["Initiated"] < before and is_ours(key):
+                swept.remove(key, partial(self.abort, key, upload["UploadId"]))
+        return swept
+
+    def abort(self, key: str, upload: str) -> None:
+        """Remove the parts of an upload that was not finished."""
+        with self.trouble():
+            self.client.abort_multipart_upload(**self.place(key), UploadId=upload)
 
     def place(self, key: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": f"{self._prefix}{key}"}
@@ -147,12 +160,11 @@ class BucketTarget:
 class _BucketUpload:
     """Parts of an object. The service shows it when they are joined, and not before."""
 
-    def __init__(
-        self, target: BucketTarget, client: Any, place: dict[str, str], lock: dict[str, Any]
-    ) -> None:
+    def __init__(self, target: BucketTarget, client: Any, key: str, lock: dict[str, Any]) -> None:
         self._target = target
         self._client = client
-        self._place = place
+        self._key = key
+        self._place = place = target.place(key)
         self._waiting = bytearray()
         self._parts: list[dict[str, Any]] = []
         with target.trouble():
@@ -177,8 +189,8 @@ class _BucketUpload:
 
     def abort(self) -> None:
         # If the service is gone, `sweep` removes the parts later.
-        with suppress(TargetError), self._target.trouble():
-            self._client.abort_multipart_upload(**self._place, UploadId=self._id)
+        with suppress(TargetError):
+            self._target.abort(self._key, self._id)
 
     def _part_bytes(self) -> int:
         return int(PART_BYTES * 2 ** (len(self._parts) // 1000))

@@ -2,10 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
-from crm_project.backup.errors import BackupError, DamagedError, GoneError
-from crm_project.backup.manifest import FILES, MOST_BYTES, NAME, SUFFIX, Manifest, moment_of
-from crm_project.backup.targets import Readable, Target
+from crm_project.backup.errors import BackupError, DamagedError, GoneError, TargetError
+from crm_project.backup.manifest import (
+    FILES,
+    MOST_BYTES,
+    NAME,
+    SUFFIX,
+    Manifest,
+    is_ours,
+    moment_of,
+)
+from crm_project.backup.targets import Readable, Swept, Target
 
 HALF_AFTER = timedelta(days=1)
 """No upload lasts so long: what has no manifest by then never gets one."""
@@ -117,15 +126,20 @@ def remove(target: Target, name: str) -> None:
         target.delete(f"{name}{end}")
 
 
-def sweep(target: Target, now: datetime) -> list[str]:
-    """Remove what died on the way more than a day ago; return what it was."""
+def sweep(target: Target, now: datetime) -> Swept:
+    """Remove what died on the way more than a day ago, as far as the target lets it go.
+
+    Raises ``TargetError`` only when the target cannot be looked through.
+    """
     before = now - HALF_AFTER
-    gone = target.sweep(before)
+    try:
+        swept = target.sweep(before)
+    except TargetError as error:
+        # A key may well list backups and not unfinished uploads.
+        swept = Swept(refused={"unfinished uploads": str(error)})
     stored = target.stored()
     for key, file in stored.items():
-        name = key.partition(".")[0]
-        ours = NAME.match(name) and not key.endswith(SUFFIX)
-        if ours and f"{name}{SUFFIX}" not in stored and file.modified < before:
-            target.delete(key)
-            gone.append(key)
-    return gone
+        half = is_ours(key) and f"{key.partition('.')[0]}{SUFFIX}" not in stored
+        if half and file.modified < before:
+            swept.remove(key, partial(target.delete, key))
+    return swept

@@ -7,10 +7,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from crm_project.backup.errors import GoneError, TargetError, TargetFullError
-from crm_project.backup.targets import Readable, Stored, Upload, Watched, upper_first
+from crm_project.backup.targets import Readable, Stored, Swept, Upload, Watched, upper_first
 
 HALF = ".half-"
 """What the names of unfinished files begin with."""
@@ -60,14 +61,13 @@ class FolderTarget:
         with self._trouble():
             (self._folder / key).unlink(missing_ok=True)
 
-    def sweep(self, before: datetime) -> list[str]:
-        gone = []
+    def sweep(self, before: datetime) -> Swept:
+        swept = Swept()
         with self._trouble():
-            for left in self._made().glob(f"{HALF}*"):
-                if left.stat().st_mtime < before.timestamp():
-                    left.unlink(missing_ok=True)
-                    gone.append(left.name)
-        return gone
+            halves = [left.name for left in self._made().glob(f"{HALF}*") if _older(left, before)]
+        for name in halves:
+            swept.remove(name, partial(self.delete, name))
+        return swept
 
     def _made(self) -> Path:
         if not self._folder.is_dir():
@@ -130,6 +130,13 @@ class _FolderUpload:
             pass
         finally:
             self._half.unlink(missing_ok=True)
+
+
+def _older(path: Path, before: datetime) -> bool:
+    try:
+        return path.lstat().st_mtime < before.timestamp()
+    except FileNotFoundError:
+        return False  # finished or removed while we looked
 
 
 def _sync_folder(folder: Path) -> None:

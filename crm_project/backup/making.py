@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Any, LiteralString, cast
@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from crm_project.backup import contents
-from crm_project.backup.errors import BackupError, TargetFullError
+from crm_project.backup.errors import BackupError, TargetError, TargetFullError
 from crm_project.backup.manifest import Contents, Manifest
 from crm_project.backup.packing import Keys, Packed, pack
 from crm_project.backup.server import LOCK_SECONDS, WATCH_SECONDS, Programs, Server, failure
@@ -89,7 +89,7 @@ def make(
         expected_bytes: about how large the file will be, as far as the last one tells.
         expected_dump: the same of the dump inside, for the progress.
 
-    Raises ``BackupError``; then nothing of the backup is left at the target.
+    Raises ``BackupError``; then nothing of the backup is left at the target, but for what it locks.
     """
     began = time.monotonic()
     addressees = keys.addressees()
@@ -122,12 +122,17 @@ def make(
 
 
 def _seal(target: Target, manifest: Manifest) -> None:
-    """Write the manifest; where that fails the dump is none either."""
+    """Write the manifest; where that fails the dump is none either.
+
+    A bucket that has locked the dump keeps it until its lock is over; then a sweep removes it.
+    """
     try:
         with writing(target, manifest.key) as upload:
             upload.write(manifest.to_bytes())
     except BaseException:
-        target.delete(manifest.file)
+        # What kept the manifest from being written is told, and not this.
+        with suppress(TargetError):
+            target.delete(manifest.file)
         raise
 
 

@@ -142,6 +142,15 @@ def moment_of(name: str) -> datetime | None:
         return None
 
 
+def is_ours(key: str) -> bool:
+    """Tell whether a key is that of a backup's manifest or file: others may keep theirs beside.
+
+    >>> is_ours("crm-20260331T020000Z-0a1b2c3d.dump.zst"), is_ours("film.mov")
+    (True, False)
+    """
+    return NAME.match(key.partition(".")[0]) is not None
+
+
 def differences(expected: Contents, found: Contents) -> list[str]:
     """Return in words what a restored database lacks or has otherwise; empty: the same."""
     return [

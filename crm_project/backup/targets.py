@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from crm_project.backup.errors import BackupError
+from crm_project.backup.errors import BackupError, GoneError, TargetError
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,25 @@ class Stored:
 
     size: int
     modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What died on the way and was removed, and what was refused: key → why, in words."""
+
+    gone: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def remove(self, key: str, how: Callable[[], object]) -> None:
+        """Remove one, and note what came of it: what stays must not keep the rest."""
+        try:
+            how()
+        except GoneError:
+            return
+        except TargetError as error:
+            self.refused[key] = str(error)
+        else:
+            self.gone.append(key)
 
 
 class Readable(Protocol):
@@ -74,8 +93,8 @@ class Target(Protocol):
         """Remove an object; one that is not there is no error."""
         ...
 
-    def sweep(self, before: datetime) -> list[str]:
-        """Remove what uploads that died before a moment left behind; return what it was."""
+    def sweep(self, before: datetime) -> Swept:
+        """Remove what uploads of ours that died before a moment left behind."""
         ...
 
 

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from crm_project.backup import catalogue, contents, server
-from crm_project.backup.errors import BackupError, DamagedError, TargetFullError
+from crm_project.backup.errors import BackupError, DamagedError, TargetError, TargetFullError
 from crm_project.backup.folder import FolderTarget
 from crm_project.backup.packing import Keys, new_key
 from crm_project.backup.server import Programs
@@ -122,6 +122,26 @@ def test_a_work_that_is_cancelled_leaves_no_half_backup(shop, folder, tmp_path):
     assert list((tmp_path / "backups").iterdir()) == []
 
 
+def test_a_manifest_that_cannot_be_written_is_told_also_where_the_dump_cannot_be_removed(
+    shop, folder, monkeypatch
+):
+    start = FolderTarget.start
+
+    def starts(target, key):
+        if key.endswith(".json"):
+            raise TargetFullError("There is no room left.")
+        return start(target, key)
+
+    def locked(target, key):
+        raise TargetError("It is locked until tomorrow.")
+
+    monkeypatch.setattr(FolderTarget, "start", starts)
+    monkeypatch.setattr(FolderTarget, "delete", locked)
+    with pytest.raises(TargetFullError, match="There is no room left"):
+        shop.back_up(folder)
+    assert names(folder) == []
+
+
 def test_an_older_pg_dump_is_refused_with_what_to_install(shop, folder):
     shop.programs = Programs(Path("/usr/bin"), "15.18")
     with pytest.raises(BackupError, match="Install postgresql-client-18"):
@@ -203,8 +223,8 @@ def test_a_process_that_is_killed_leaves_a_half_that_nobody_sees_and_a_sweep_rem
     (half,) = (tmp_path / "backups").iterdir()
     assert half.name.startswith(".half-")
     assert names(folder) == []
-    assert catalogue.sweep(folder, datetime.now(UTC)) == []
-    assert catalogue.sweep(folder, datetime.now(UTC) + timedelta(days=2)) == [half.name]
+    assert catalogue.sweep(folder, datetime.now(UTC)).gone == []
+    assert catalogue.sweep(folder, datetime.now(UTC) + timedelta(days=2)).gone == [half.name]
 
     manifest = shop.back_up(folder)
     assert shop.restore(folder, manifest).differences == []

@@ -231,7 +231,7 @@ class TestTargets:
         died = target.start("key")
         died.write(b"half")
         assert target.stored() == {}
-        assert target.sweep(datetime.now(UTC) - timedelta(hours=1)) == []
-        assert len(target.sweep(datetime.now(UTC) + timedelta(hours=1))) == 1
+        assert target.sweep(datetime.now(UTC) - timedelta(hours=1)).gone == []
+        assert len(target.sweep(datetime.now(UTC) + timedelta(hours=1)).gone) == 1
         assert list(tmp_path.iterdir()) == []
         died.abort()

@@ -1,6 +1,8 @@
 """Backups are made, removed, proved by drills and restored, and each of it is on record."""
 
+import os
 from dataclasses import replace
+from time import time
 
 import pytest
 from django.core.management import CommandError
@@ -20,6 +22,14 @@ from tests.backup.commands import command, facts
 from tests.backup.shop import aged, claims_another_row
 
 pytestmark = pytest.mark.django_db
+
+
+def half(place, number):
+    """Leave a dump of two days ago whose manifest was never written; return its name."""
+    file = place / f"crm-20260331T020000Z-{number}.dump.zst"
+    file.write_bytes(b"half")
+    os.utime(file, (time() - 2 * 86_400,) * 2)
+    return file.name
 
 
 class TestCreate:
@@ -97,6 +107,40 @@ class TestPrune:
             assert backups.create_backup().status == "succeeded"
         assert BackupRun.objects.get(name=first).removed_at is None
         assert set(backups.prune_backups().removed) == {first, second}
+
+    def test_an_unfinished_one_that_the_place_keeps_does_not_keep_the_others(
+        self, in_use, monkeypatch, tmp_path
+    ):
+        place = tmp_path / "backups"
+        first, _ = (backups.create_backup().name for _ in range(2))
+        old = aged(place, first, 31)
+        kept, gone = half(place, "0000000a"), half(place, "0000000b")
+        delete = FolderTarget.delete
+
+        def deletes(target, key):
+            if key == kept:
+                raise TargetError("It is locked until tomorrow.")
+            delete(target, key)
+
+        monkeypatch.setattr(FolderTarget, "delete", deletes)
+        result = backups.prune_backups()
+        assert (result.removed, result.halves) == ([old], [gone])
+        assert result.refused == {kept: "It is locked until tomorrow."}
+        assert f"Not removed: {kept}. It is locked" in command("prune")
+
+    def test_unfinished_uploads_that_may_not_be_listed_do_not_keep_the_others(
+        self, in_use, monkeypatch, tmp_path
+    ):
+        first, _ = (backups.create_backup().name for _ in range(2))
+        old = aged(tmp_path / "backups", first, 31)
+
+        def refuses(target, before):
+            raise TargetError("AccessDenied.")
+
+        monkeypatch.setattr(FolderTarget, "sweep", refuses)
+        result = backups.prune_backups()
+        assert result.removed == [old]
+        assert result.refused == {"unfinished uploads": "AccessDenied."}
 
     @pytest.mark.parametrize("days", [-1, 0, 36_501, 10**12])
     def test_days_that_cannot_be_meant_are_refused_and_nothing_goes(

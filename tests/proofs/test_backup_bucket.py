@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from crm_project.backup import bucket, catalogue
 from crm_project.backup.errors import DamagedError, TargetError
 from crm_project.backup.packing import Keys, new_key
+from crm_project.backup.targets import writing
 from tests.backup.shop import Shop, names
 from tests.backup.small_disks import mounted
 from tests.proofs.buckets import Service
@@ -119,6 +120,33 @@ def test_a_backup_whose_lock_is_over_is_removed_with_all_its_versions(shop, lock
     left = client.list_object_versions(Bucket="locked", Prefix="crm/")
     assert "Versions" not in left
     assert "DeleteMarkers" not in left
+
+
+def test_an_unfinished_backup_that_is_locked_is_said_and_keeps_no_other(locked):
+    target, client = locked
+    kept, free = (f"crm-20260331T020000Z-0000000{n}.dump.zst" for n in "ab")
+    with writing(target, kept) as upload:
+        upload.write(b"half")
+    client.put_object(Bucket="locked", Key=f"crm/{free}", Body=b"half")
+
+    swept = catalogue.sweep(target, datetime.now(UTC) + timedelta(days=2))
+
+    assert (swept.gone, list(swept.refused)) == ([free], [kept])
+    assert "It is locked until" in swept.refused[kept]
+    assert list(target.stored()) == [kept]
+
+
+def test_only_our_own_unfinished_uploads_are_ended(service):
+    target, client = service.target(), service.client()
+    ours = "crm-20260331T020000Z-0a1b2c3d.dump.zst"
+    for key in (ours, "film.mov", f"archive/{ours}"):
+        client.create_multipart_upload(Bucket="backups", Key=f"crm/{key}")
+
+    swept = target.sweep(datetime.now(UTC) + timedelta(days=1))
+
+    assert (swept.gone, swept.refused) == ([ours], {})
+    left = client.list_multipart_uploads(Bucket="backups", Prefix="crm/")["Uploads"]
+    assert {upload["Key"] for upload in left} == {"crm/film.mov", f"crm/archive/{ours}"}
 
 
 def test_a_service_whose_disk_is_full_is_said_and_shows_no_half(shop, folder):

@@ -15,7 +15,7 @@ from crm_project.backup.errors import BackupError
 from crm_project.backup.making import make
 from crm_project.backup.manifest import Manifest, moment_of
 from crm_project.backup.packing import unpack
-from crm_project.backup.targets import Target
+from crm_project.backup.targets import Swept, Target
 from crm_project.common import backup_setup as setup
 from crm_project.common.exceptions import CrmError
 from crm_project.common.jobs import Progress
@@ -113,7 +113,8 @@ def _prune(target: Target, *, dry_run: bool) -> Pruned:
         # Damaged ones only where a good one is left: they may be all that there is to be saved.
         limit = retention.oldest_kept(good, now=now, keep_days=settings.CRM_BACKUP.keep_days)
         going += [one.name for one in entries if not one.good and _older(one, limit)]
-    result = Pruned(removed=[], halves=[] if dry_run else catalogue.sweep(target, now))
+    swept = Swept() if dry_run else catalogue.sweep(target, now)
+    result = Pruned(halves=swept.gone, refused=swept.refused)
     for name in going:
         _remove(target, name, now, result, dry_run=dry_run)
     return result
