@@ -1,7 +1,8 @@
 """Errors to Sentry, traces to an OpenTelemetry collector: only where the environment names one.
 
 Neither gets personal data from us: no bodies, cookies, search words or local variables, no values
-of SQL parameters, and of a database's errors not the text, which quotes what somebody typed.
+in SQL statements, no keys of the cache (which hold those of sessions), and of a database's errors
+not the text, which quotes what somebody typed.
 """
 
 from typing import TYPE_CHECKING
@@ -10,13 +11,11 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from crm_project.common import tracing
+from crm_project.common.telemetry_events import without_personal_data
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
-    from sentry_sdk.types import Event, Hint
 
-_OF_DATABASES = ("psycopg", "django.db")
-_WITHHELD = "(withheld: it may quote somebody's data)"
 _BEFORE = "crm_project.common.middleware.RequestIdMiddleware"
 
 
@@ -30,6 +29,7 @@ def start() -> None:
 
 def _start_sentry() -> None:
     import sentry_sdk  # noqa: PLC0415 - only where it is asked for
+    from sentry_sdk.integrations.redis import RedisIntegration  # noqa: PLC0415 - where asked for
 
     sentry_sdk.init(
         dsn=settings.CRM_TELEMETRY["sentry_dsn"],
@@ -39,24 +39,11 @@ def _start_sentry() -> None:
         send_default_pii=False,
         include_local_variables=False,
         max_request_body_size="never",
+        # It reports keys: whoever reads a session's key has the session.
+        disabled_integrations=[RedisIntegration()],
         before_send=without_personal_data,
         before_send_transaction=without_personal_data,
     )
-
-
-def without_personal_data(event: "Event", hint: "Hint") -> "Event":
-    """Take out what could name somebody; add the id that leads to our own log."""
-    request = event.get("request", {})
-    for part in ("data", "cookies", "query_string", "env"):
-        request.pop(part, None)
-    for one in event.get("exception", {}).get("values", []):
-        if str(one.get("module", "")).startswith(_OF_DATABASES):
-            one["value"] = _WITHHELD
-    event.pop("user", None)
-    event.pop("breadcrumbs", None)
-    if found := tracing.request_id():
-        event.setdefault("tags", {})["request_id"] = found
-    return event
 
 
 def _start_opentelemetry() -> None:

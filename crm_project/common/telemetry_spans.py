@@ -1,4 +1,4 @@
-"""What a span says of an error: its kind, and never its words, which may quote somebody's data.
+"""What a span says: of an error its kind, of a statement what is no value, and nobody's words.
 
 Loaded only where traces are sent, as it needs OpenTelemetry.
 """
@@ -9,11 +9,14 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Status
 
+from crm_project.common.telemetry_events import without_values
+
 _WORDS = ("exception.message", "exception.stacktrace")
+_STATEMENTS = ("db.statement", "db.query.text")
 
 
 class Withholding(SpanExporter):
-    """Hands spans on without the words of errors."""
+    """Hands spans on without the words of errors and the values in statements."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
@@ -37,12 +40,16 @@ def _without_words(span: ReadableSpan) -> ReadableSpan:
         )
         for event in span.events
     ]
+    attributes = {
+        key: without_values(str(value)) if key in _STATEMENTS else value
+        for key, value in (span.attributes or {}).items()
+    }
     return ReadableSpan(
         name=span.name,
         context=span.get_span_context(),
         parent=span.parent,
         resource=span.resource,
-        attributes=span.attributes,
+        attributes=attributes,
         events=events,
         links=span.links,
         kind=span.kind,

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -14,12 +15,15 @@ from django.conf import settings
 from django.db import connection
 
 from crm_project.common import telemetry
+from crm_project.common.telemetry_events import without_personal_data, without_values
+from tests.factories import UserFactory
 
 ROOT = Path(__file__).parents[2]
 SECRET = "ada@example.com"
 
-# A process as the web server is one: a page that fails, a log-in in vain, and every way to ask
-# the database that the project uses.
+# A process as the web server is one: a page that fails, a log-in in vain, a page for somebody who
+# is signed in (whose session is in PostgreSQL and the cache), and every way to ask the database
+# that the project uses.
 SCRIPT = f"""
 import os, sys, types
 from django.conf import settings
@@ -34,22 +38,35 @@ from django.urls import path
 
 def fails(request):
     name = {SECRET!r}
+    from psycopg import sql
+    written = sql.SQL("select {{}}").format(sql.Literal(name))
+    connection.cursor().execute(written.as_string(None))
     connection.cursor().execute("select %s::int", [name])
+
+def asked(path, **headers):
+    environ, said = RequestFactory().get(path, headers=headers, secure=True).environ, []
+    page = get_wsgi_application()(environ, lambda status, headers: said.append(status))
+    return said[0], b"".join(page)
 
 urls = types.ModuleType("urls_of_test")
 urls.urlpatterns = [path("fails", fails)]
 sys.modules["urls_of_test"] = urls
-settings.ALLOWED_HOSTS = ["testserver"]
+settings.ALLOWED_HOSTS, settings.CRM_SECOND_FACTOR = ["testserver"], False
 form = {{"username": {SECRET!r}, "password": "wrong"}}
-sent = {{"X-Request-ID": "the-request"}}
+sent = {{"X-Request-ID": "the-request", "X-Change-Reason": {SECRET!r},
+        "Referer": "https://testserver/admin/common/user/?q={SECRET}"}}
 assert Client().post("/admin/login/?q={SECRET}", form, headers=sent).status_code == 200
+from crm_project.common.models import User
+who = Client()
+who.force_login(User.objects.get(username="owner"))
+print("session", who.session.session_key)
+cookie = "; ".join(one.OutputString(attrs=()) for one in who.cookies.values())
+said, page = asked("/admin/common/user/?q={SECRET}", **sent, Cookie=cookie)
+assert said == "200 OK" and b"{SECRET}" in page, said
 from django.urls import clear_url_caches, set_urlconf
 settings.ROOT_URLCONF = "urls_of_test"; clear_url_caches(); set_urlconf(None)
-asked, said = RequestFactory().get("/fails?q={SECRET}", headers=sent).environ, []
-b"".join(get_wsgi_application()(asked, lambda status, headers: said.append(status)))
-assert said == ["500 Internal Server Error"], said
-from crm_project.common.models import User
-assert list(User.objects.iterator(chunk_size=10)) == []
+assert asked("/fails?q={SECRET}", **sent)[0] == "500 Internal Server Error"
+assert len(list(User.objects.iterator(chunk_size=10))) == 1
 with connection.cursor() as cursor, cursor.copy("copy (select 7) to stdout") as copy:
     assert b"".join(copy) == b"7\\n"
 with connection.cursor() as cursor:
@@ -101,16 +118,22 @@ def run(**variables):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return done.stderr
+    session = re.search(r"^session (\S{32})$", done.stdout, re.MULTILINE)
+    assert session, done.stdout
+    return done.stderr, session[1]
 
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 class TestRealProcesses:
+    @pytest.fixture(autouse=True)
+    def owner(self):
+        UserFactory(admin=True, username="owner", email=SECRET)
+
     def test_sentry_learns_what_failed_and_not_for_whom(self, collector):
         address, bodies = collector
 
-        run(
+        _, session = run(
             SENTRY_DSN=f"http://key@{address}/1",
             SENTRY_TRACES_SAMPLE_RATE="1.0",
             CRM_RELEASE="1.2.3",
@@ -123,14 +146,29 @@ class TestRealProcesses:
         assert event["tags"]["request_id"] == "the-request"
         assert event["request"]["url"].endswith("/fails")
         assert [one["type"] for one in event["exception"]["values"]][-1] == "DataError"
-        assert SECRET not in b"".join(bodies).decode()
+        assert {name.lower() for name in event["request"]["headers"]} <= {"host", "x-request-id"}
+        everything = b"".join(bodies).decode()
+        assert SECRET not in everything
+        assert session not in everything
+
+    def test_sentry_learns_which_statements_a_page_waited_for(self, collector):
+        address, bodies = collector
+
+        run(SENTRY_DSN=f"http://key@{address}/1", SENTRY_TRACES_SAMPLE_RATE="1.0")
+
+        events = [json.loads(line) for body in bodies for line in body.splitlines() if b"{" in line]
+        [page] = [one for one in events if one.get("transaction", "").endswith("/common/user/")]
+        said = [span.get("description", "") for span in page["spans"]]
+        assert any("common_user" in one and "%s" in one for one in said)
+        assert any("admin/common/user/change_list.html" in one for one in said)
 
     def test_the_log_tells_what_failed_and_not_for_whom(self):
-        written = run(CRM_ENV="production", DJANGO_SECURE_SSL_REDIRECT="false")
+        written, session = run(CRM_ENV="production", DJANGO_SECURE_SSL_REDIRECT="false")
 
         lines = [json.loads(line) for line in written.splitlines() if line.startswith("{")]
         said = {line["event"]: line for line in lines}
         assert SECRET not in written
+        assert session not in written
         assert said["sign_in_failed"]["request_id"] == "the-request"
         failed = said["Internal Server Error: /fails"]
         assert failed["request_id"] == "the-request"
@@ -141,7 +179,9 @@ class TestRealProcesses:
         messages = pytest.importorskip("opentelemetry.proto.collector.trace.v1.trace_service_pb2")
         address, bodies = collector
 
-        run(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{address}", OTEL_SERVICE_NAME="crm-web")
+        _, session = run(
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{address}", OTEL_SERVICE_NAME="crm-web"
+        )
 
         got = [messages.ExportTraceServiceRequest.FromString(body) for body in bodies]
         resources = [one for message in got for one in message.resource_spans]
@@ -153,6 +193,7 @@ class TestRealProcesses:
         assert any("%s" in str(span.attributes) for span in below)
         assert "crm-web" in str(resources[0].resource)
         assert SECRET not in str(resources)
+        assert session not in str(resources)
 
 
 def test_without_a_place_nothing_is_loaded(monkeypatch):
@@ -166,5 +207,63 @@ def test_without_a_place_nothing_is_loaded(monkeypatch):
 def test_what_is_no_error_of_a_database_keeps_its_words():
     event = {"exception": {"values": [{"module": "builtins", "value": "too many"}]}}
 
-    assert telemetry.without_personal_data(event, {}) == event
+    assert without_personal_data(event, {}) == event
     assert event["exception"]["values"][0]["value"] == "too many"
+
+
+def test_spans_keep_their_names_only_where_our_code_named_them():
+    named = {
+        "middleware.django": "crm_project.common.middleware.RequestIdMiddleware",
+        "db": "select 1 where code = '…'",
+        "db.redis": None,
+        "cache.get": None,
+        "http.client": None,
+        "subprocess": None,
+    }
+    said = {
+        "middleware.django": named["middleware.django"],
+        "db": "select 1 where code = 'C1'",
+    }
+    spans = [
+        {
+            "op": op,
+            "description": said.get(op, "GET 'the key'"),
+            "tags": {"redis.key": "the key"},
+            "data": {"http.query": "q=ada", "context": {"customer": "Ada"}, "db.system": "redis"},
+        }
+        for op in named
+    ]
+
+    left = without_personal_data({"type": "transaction", "spans": spans}, {})["spans"]
+
+    assert {span["op"]: span.get("description") for span in left} == named
+    assert all(span["data"] == {"db.system": "redis"} for span in left)
+    assert not any("tags" in span for span in left)
+
+
+def test_what_loggers_and_tasks_add_does_not_leave():
+    event = {
+        "extra": {"request": "<WSGIRequest: GET '/?q=ada'>", "celery-job": {"args": ["ada"]}},
+        "logentry": {"message": "no %s", "params": ["ada"], "formatted": "no ada"},
+        "contexts": {"trace": {"op": "x", "data": {"http.query": "ada"}}, "ours": {"who": "ada"}},
+    }
+
+    left = without_personal_data(event, {})
+
+    assert "ada" not in str(left)
+    assert left["logentry"] == {"message": "no %s"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "left"),
+    [
+        ("select 'a''b', 'c' from \"t's\"", "select '…', '…' from \"t's\""),
+        (r"select e'it\'s ada', E'\\' where x = 5", "select '…', '…' where x = 5"),
+        (r"select 'a\', 'ada'", "select '…', '…'"),
+        ("select $$it's ada$$, $x$ $$ ada $x$, $1", "select '…', '…', $1"),
+        ("select 1 -- ada's\n, 'ada' /* it's */ , 2", "select 1 \n, '…'  , 2"),
+        ("select 'ada (the rest was cut", "select '…'"),
+    ],
+)
+def test_statements_leave_without_their_texts(statement, left):
+    assert without_values(statement) == left
