@@ -66,8 +66,17 @@ class StateFilter(RadioFilter):
         return found.exclude(error="") if self.value() == "failed" else found
 
 
-class ArchiveForm(BaseDialogForm):
+class ConfirmForm(BaseDialogForm):
     """Asks once more; nothing else."""
+
+
+def _asks(title: str, words: str, submit: str) -> dict[str, Any]:
+    return {
+        "title": title,
+        "description": words,
+        "form_class": ConfirmForm,
+        "form_submit_text": submit,
+    }
 
 
 @admin.register(SavedSegment)
@@ -164,14 +173,32 @@ class SavedSegmentAdmin(SavedSegmentPages, HistoryAdmin[SavedSegment], ReasonAdm
 
     # Actions.
 
-    @action(description="Rebuild all", permissions=["rebuild"], icon="refresh")
-    def rebuild_all(self, request: HttpRequest) -> HttpResponse:
+    @action(
+        description="Rebuild all",
+        permissions=["rebuild"],
+        icon="refresh",
+        dialog=_asks(
+            "Rebuild all segments in use?",
+            "Until each is done, everybody sees its former members.",
+            "Rebuild all",
+        ),
+    )
+    def rebuild_all(self, request: HttpRequest, form: ConfirmForm) -> HttpResponse:
         words = "All segments in use are rebuilt in the background."
         here = reverse("admin:analytics_savedsegment_changelist")
         return started(request, kind=REBUILD, params={"slugs": None}, words=words, otherwise=here)
 
-    @action(description="Rebuild", permissions=["rebuild"], icon="refresh")
-    def rebuild(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    @action(
+        description="Rebuild",
+        permissions=["rebuild"],
+        icon="refresh",
+        dialog=_asks(
+            "Rebuild this segment?",
+            "Its members are found anew, by the rule as it stands.",
+            "Rebuild",
+        ),
+    )
+    def rebuild(self, request: HttpRequest, form: ConfirmForm, object_id: str) -> HttpResponse:
         segment = get_object_or_404(SavedSegment, pk=object_id)
         words = "The rebuild is in the queue. Until it is done, everybody sees the former members."
         params = {"slugs": [segment.slug]}
@@ -203,29 +230,25 @@ class SavedSegmentAdmin(SavedSegmentPages, HistoryAdmin[SavedSegment], ReasonAdm
         permissions=["archive"],
         icon="archive",
         variant=ActionVariant.DANGER,
-        dialog={
-            "title": "Archive this segment?",
-            "description": "Its members go, and it is no longer rebuilt. The description and its "
+        dialog=_asks(
+            "Archive this segment?",
+            "Its members go, and it is no longer rebuilt. The description and its "
             "history stay, and it can be restored.",
-            "form_class": ArchiveForm,
-            "form_submit_text": "Archive",
-        },
+            "Archive",
+        ),
     )
-    def archive(self, request: HttpRequest, form: ArchiveForm, object_id: str) -> HttpResponse:
+    def archive(self, request: HttpRequest, form: ConfirmForm, object_id: str) -> HttpResponse:
         return self._do(request, object_id, services.archive_saved_segment, "It is archived.")
 
     @action(
         description="Restore",
         permissions=["restore"],
         icon="unarchive",
-        dialog={
-            "title": "Take this segment into use again?",
-            "description": "The next rebuild finds its members.",
-            "form_class": ArchiveForm,
-            "form_submit_text": "Restore",
-        },
+        dialog=_asks(
+            "Take this segment into use again?", "The next rebuild finds its members.", "Restore"
+        ),
     )
-    def restore(self, request: HttpRequest, form: ArchiveForm, object_id: str) -> HttpResponse:
+    def restore(self, request: HttpRequest, form: ConfirmForm, object_id: str) -> HttpResponse:
         words = "It is in use again. Rebuild it to find its members."
         return self._do(request, object_id, services.restore_saved_segment, words)
 

@@ -190,11 +190,24 @@ class TestWhy:
 
 
 class TestActions:
-    def test_rebuild_is_a_job(self, admin_client, french):
-        response = admin_client.get(url("rebuild", french))
+    def test_rebuild_is_a_job_once_it_is_confirmed(self, admin_client, french):
+        opened = admin_client.get(url("rebuild", french))
+        assert opened.status_code == 200
+        assert not Job.objects.exists()
+
+        response = admin_client.post(url("rebuild", french), SUBMITTED)
 
         assert "/common/job/" in response["Location"]
         assert Job.objects.get().params == {"slugs": ["french"]}
+
+    def test_all_are_rebuilt_once_it_is_confirmed(self, admin_client, french):
+        everything = reverse("admin:analytics_savedsegment_rebuild_all")
+        admin_client.get(everything)
+        assert not Job.objects.exists()
+
+        admin_client.post(everything, SUBMITTED)
+
+        assert Job.objects.get().params == {"slugs": None}
 
     def test_the_file_is_safe_and_remembered(self, admin_client, admin_user, french):
         response = admin_client.get(url("download", french))
