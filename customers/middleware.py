@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from django.conf import settings
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
@@ -52,5 +53,6 @@ def _too_large(request: HttpRequest, words: str) -> HttpResponse:
         found = errors.problem(TooLarge(words), request)
         return JsonResponse(found, content_type=errors.MEDIA_TYPE, status=TooLarge.status_code)
     if request.user.is_authenticated:
-        return render(request, "crm/upload_refused.html", {"words": words}, status=413)
+        shown = {**admin.site.each_context(request), "title": "Not uploaded", "words": words}
+        return render(request, "crm/upload_refused.html", shown, status=413)
     return HttpResponse(words, content_type="text/plain; charset=utf-8", status=413)

@@ -82,6 +82,7 @@ def test_a_file_above_the_limit_is_refused_in_words(admin_client, kept, settings
 
     assert (response.status_code, kept) == (413, [])
     assert "The file is larger than 10,000 bytes." in response.content.decode()
+    assert response.context["available_apps"]
 
 
 def test_who_may_import_sends_large_files_and_they_lie_beside_the_uploads(
