@@ -3,12 +3,16 @@
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
+from structlog.testing import capture_logs
 
+from crm_project.backup.errors import BackupError
 from crm_project.common.exceptions import CrmError
-from crm_project.common.models import RefreshState
+from crm_project.common.models import BackupRun, RefreshState
 from crm_project.common.services import refresh
+from crm_project.common.services.operations import recorded
+from tests.backup.shop import owners_server
 from tests.factories import RefreshStateFactory
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +41,74 @@ def test_an_unexpected_failure_hides_its_insides():
     row = RefreshState.objects.get()
     assert "ValueError" in row.error
     assert "jane" not in row.error
+
+
+@pytest.fixture
+def end_session():
+    """End Django's own session, as a server that begins anew does."""
+
+    def end():
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_backend_pid()")
+            (pid,) = cursor.fetchone()
+        with owners_server().connect(autocommit=True) as other:
+            other.execute("select pg_terminate_backend(%s, 10000)", [pid])
+
+    yield end
+    connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+class TestServerThatBeginsAnew:
+    def test_a_backup_that_failed_meanwhile_says_why(self, end_session):
+        run = BackupRun(started_at=timezone.now())
+
+        def fails():
+            with recorded(run, "backup"):
+                end_session()
+                raise BackupError("The dump failed: no.")
+
+        with pytest.raises(CrmError, match="The dump failed: no"):
+            fails()
+        kept, state = BackupRun.objects.get(), RefreshState.objects.get()
+        assert (kept.status, kept.error) == ("failed", "The dump failed: no.")
+        assert (state.error, state.finished_at is None) == ("The dump failed: no.", False)
+
+    def test_a_backup_that_was_made_meanwhile_is_good(self, end_session):
+        with recorded(BackupRun(started_at=timezone.now(), rows=7), "backup"):
+            end_session()
+
+        assert BackupRun.objects.get().status == "succeeded"
+        state = RefreshState.objects.get()
+        assert (state.succeeded, state.rows) == (True, 7)
+
+    def test_a_backup_is_good_though_the_server_stays_away(self, end_session, monkeypatch):
+        with capture_logs() as logs:
+            with recorded(BackupRun(started_at=timezone.now()), "backup"):
+                end_session()
+                monkeypatch.setitem(connection.settings_dict, "PORT", "1")
+                monkeypatch.setitem(connection.settings_dict, "HOST", "127.0.0.1")
+            assert [(log["event"], log["what"]) for log in logs] == [
+                ("end_not_recorded", "backup"),
+                ("end_not_recorded", "backup"),
+            ]
+
+    def test_a_step_that_failed_meanwhile_fails_with_its_own_error(self, end_session):
+        def fails():
+            with refresh.record("rfm"):
+                end_session()
+                raise CrmError("There are no orders.")
+
+        with pytest.raises(CrmError, match="There are no orders"):
+            fails()
+
+    def test_a_step_that_may_have_lost_its_lock_goes_no_further(self, end_session):
+        def goes_on():
+            with refresh.record("rfm"):
+                end_session()
+
+        with pytest.raises((OperationalError, InterfaceError)):
+            goes_on()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,19 +1,25 @@
 """Keep the ledger of what was computed, up to when, and what failed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 
+import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from crm_project.common.exceptions import ConflictError, CrmError
 from crm_project.common.models import RefreshState
 
+logger = structlog.get_logger(__name__)
+
 
 @contextmanager
-def record(name: str, *, as_of: datetime | None = None) -> Iterator[RefreshState]:
+def record(
+    name: str, *, as_of: datetime | None = None, anew: bool = False
+) -> Iterator[RefreshState]:
     """Write one row about the step inside the block, also when it fails.
 
     A step that was refused because another is at it (``ConflictError``) never began: no row stays,
@@ -24,6 +30,7 @@ def record(name: str, *, as_of: datetime | None = None) -> Iterator[RefreshState
     Args:
         name: the step, like ``rfm`` or ``dashboard``.
         as_of: what the numbers describe, where it is not the time of the run.
+        anew: as of ``write_end``.
 
     Yields the row: set ``rows`` (and ``as_of``, where it is only known later).
     """
@@ -45,10 +52,33 @@ def record(name: str, *, as_of: datetime | None = None) -> Iterator[RefreshState
         state.finished_at = timezone.now()
         # A broken outer transaction takes no more statements; it will lose the row anyway.
         if not (connection.in_atomic_block and connection.needs_rollback):
-            if never_began:
-                state.delete()
-            else:
-                state.save(update_fields=["rows", "as_of", "error", "finished_at"])
+            fields = ["rows", "as_of", "error", "finished_at"]
+            write = state.delete if never_began else partial(state.save, update_fields=fields)
+            write_end(write, what=name, failed=never_began or bool(state.error), anew=anew)
+
+
+def write_end(write: Callable[[], object], *, what: str, failed: bool, anew: bool) -> None:
+    """Write how some work ended.
+
+    Where the server cannot be reached, an error of the work is told and not this one: the log says
+    so, and the next attempt notes that this one was killed.
+
+    Args:
+        what: the work's name, for the log.
+        failed: whether an error of the work is on its way already.
+        anew: a session that was lost meanwhile is replaced, and work that went well stays well
+            though its end cannot be written. For long work that needs nothing of that session, no
+            lock and no transaction.
+    """
+    anew = anew and not connection.in_atomic_block
+    if anew and not connection.is_usable():
+        connection.close()
+    try:
+        write()
+    except (OperationalError, InterfaceError) as error:
+        if not (failed or anew):
+            raise
+        logger.warning("end_not_recorded", what=what, error=type(error).__name__)
 
 
 def _note_interrupted(name: str) -> None:
