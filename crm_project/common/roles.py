@@ -21,6 +21,17 @@ SCHEMAS = ("public", "crm", "crm_private", "app_schema")
 NOT_FOR_READERS = ("crm.pg_stat_statements",)
 # A table with one of these triggers is a log: the application adds rows and reads them.
 APPEND_ONLY_TRIGGERS = ("pgtrigger_append_only_%", "raw_event_stays")
+# What PostgreSQL lets whoever logs in write: large objects, and messages into the server's log.
+WRITES_FOR_ALL = (
+    "lo_creat",
+    "lo_create",
+    "lo_from_bytea",
+    "lo_put",
+    "lo_truncate",
+    "lo_truncate64",
+    "lowrite",
+    "pg_logical_emit_message",
+)
 # Tables that the pipeline makes for a run or a month. The functions that make them say who may
 # use them, also while a run is being filled, so nothing is given or taken here.
 MADE_BY_RUNS = r"_[0-9]+$"

@@ -38,6 +38,7 @@ insert into customers (name, spent, taste)
     select 'Customer ' || n, n / 3.0, array[n, 0, 1]::vector from generate_series(1, 2000) as n;
 insert into customers (name) values ('Ada Lovelace-Backup');
 insert into gone select generate_series(0, 99);
+revoke all on function pg_catalog.lo_create(oid) from public;
 """
 
 

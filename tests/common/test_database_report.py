@@ -178,6 +178,16 @@ class TestChecks:
 
         assert "t_positive" in told("unproved constraint")[0].what
 
+    @pytest.mark.owner
+    def test_a_large_object_that_nobody_expects(self):
+        run("select lo_create(0)")
+
+        [finding] = told("large objects")
+
+        with connection.cursor() as cursor:
+            cursor.execute("select current_user")
+            assert f"1 large objects, made by {cursor.fetchone()[0]}:" in finding.what
+
     def test_production_is_told_that_it_runs_as_a_superuser(self, settings):
         settings.PRODUCTION = True
         settings.CRM_ENV = "production"

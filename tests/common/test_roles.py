@@ -44,6 +44,17 @@ REFUSED_TO_READERS = [
     "select pg_read_file('/etc/passwd')",
     "create role another",
 ]
+WRITES = [
+    "update public.customers_customer set country = 'XX'",
+    "select lo_creat(-1)",
+    "select lo_create(0)",
+    "select lo_from_bytea(0, 'x')",
+    "select lo_put(1, 0, 'x')",
+    "select lo_truncate(0, 1)",
+    "select lo_truncate64(0, 1)",
+    "select lowrite(0, 'x')",
+    "select pg_logical_emit_message(false, 'to the', 'log')",
+]
 REFUSED = {
     "app_user": [
         "create table public.mine (id int)",
@@ -100,11 +111,12 @@ def test_a_role_may_not(login, role, statement):
 
 @pytest.mark.parametrize("role", ["ml_user", "ask_user"])
 @pytest.mark.parametrize("way", ["begin read write", "set default_transaction_read_only = off"])
-def test_a_reader_who_leaves_read_only_mode_still_writes_nothing(login, role, way):
+@pytest.mark.parametrize("statement", WRITES)
+def test_a_reader_who_leaves_read_only_mode_still_writes_nothing(login, role, way, statement):
     session = login(role)
     session.execute(way)
     with pytest.raises(errors.InsufficientPrivilege):
-        session.execute("update public.customers_customer set country = 'XX'")
+        session.execute(statement)
 
 
 def test_the_application_reads_writes_and_calls(login):

@@ -195,6 +195,16 @@ _CHECKS = (
         production=True,
     ),
     _Check(
+        "large objects", BAD,
+        """
+        select count(*) as count, string_agg(distinct pg_get_userbyid(lomowner), ', ') as owners
+        from pg_largeobject_metadata having count(*) > 0
+        """,
+        "There are {count} large objects, made by {owners}: nothing of ours makes any.",
+        "lo_unlink removes one (pg_largeobject_metadata). Whoever logs in may make them until a"
+        " superuser has run apply_roles.",
+    ),
+    _Check(
         "statistics", WATCH,
         """
         select 1 as one where not exists (select from crm.pg_stat_statements)

@@ -185,6 +185,15 @@ def functions(schema: str) -> list[str]:
     )
 
 
+def functions_that_write() -> list[str]:
+    """Return the functions of PostgreSQL itself with which anybody could write something."""
+    return _texts(
+        "select format('pg_catalog.%%s', oid::regprocedure) from pg_proc"
+        " where pronamespace = 'pg_catalog'::regnamespace and proname = any(%(names)s) order by 1",
+        names=list(roles.WRITES_FOR_ALL),
+    )
+
+
 def reader_functions() -> list[str]:
     """Return the functions of schema crm that its views call: they run as whoever reads."""
     return [name for name in functions("crm") if not name.startswith(_STATISTICS)]

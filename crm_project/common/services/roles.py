@@ -206,6 +206,9 @@ class _Work:
         names = (*(role.name for role in roles.ROLES[1:]), *self._server.logins)
         others = sql.SQL(", ").join(map(sql.Identifier, names))
         self._do("revoke all on database {db} from {who}", db=database, who=others)
+        if self._server.superuser:
+            for found in _lists(database_objects.functions_that_write()):
+                self._do(f"revoke all on function {found} from public, {{who}}", who=others)
         for schema in self._server.schemas:
             name = sql.Identifier(schema)
             self._do("revoke create on schema {s} from public", s=name)
