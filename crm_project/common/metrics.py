@@ -95,7 +95,7 @@ def _backups() -> Iterator[Metric]:
     now = trust()
     for name, words, promise in (
         ("crm_backup_last_success", "Moment of the newest backup.", now.backup),
-        ("crm_backup_last_verified_restore", "When a backup was last restored.", now.restore),
+        ("crm_backup_last_verified_restore", "When a new backup was last restored.", now.restore),
     ):
         moment = promise.at.timestamp() if promise.at else 0.0
         yield GaugeMetricFamily(f"{name}_timestamp_seconds", words, moment)

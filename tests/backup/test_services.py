@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from datetime import timedelta
 from time import time
 
 import pytest
@@ -15,11 +16,14 @@ from crm_project.backup.errors import BackupError, TargetError
 from crm_project.backup.folder import FolderTarget
 from crm_project.common import backup_setup
 from crm_project.common.exceptions import ConflictError, CrmError
+from crm_project.common.metrics import JobMetrics
 from crm_project.common.models import BackupRun, DrillRun, RefreshState
 from crm_project.common.selectors.backups import trust
+from crm_project.common.selectors.freshness import report
 from crm_project.common.services import backups, restores
 from tests.backup.commands import command, facts
 from tests.backup.shop import aged, claims_another_row
+from tests.factories import RefreshStateFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -211,6 +215,34 @@ class TestDrill:
         (tmp_path / "backups" / f"{newest.name}.dump.zst").unlink()
         with pytest.raises(CommandError, match=r"Of the 2 backups in .* none can be used"):
             command("restore", "--force")
+
+    def test_a_good_drill_of_an_old_backup_hides_no_failure_of_the_newest(
+        self, in_use, no_migrations, tmp_path
+    ):
+        yesterday = timezone.now() - timedelta(hours=30)
+        RefreshStateFactory(name="backup drill", started_at=yesterday, finished_at=yesterday)
+        place = tmp_path / "backups"
+        old, newest = (backups.create_backup().name for _ in range(2))
+        old = aged(place, old, 20)
+        (place / f"{newest}.dump.zst").write_bytes(b"cut")
+        with pytest.raises(CrmError, match="cannot be used"):
+            restores.drill()
+        assert restores.drill(name=old).status == "succeeded"
+        found = trust().restore
+        assert (found.kept, found.failing, found.at) == (False, True, None)
+        told = {one.name: one.samples[0].value for one in JobMetrics().collect()}
+        assert told["crm_backup_last_verified_restore_timestamp_seconds"] == 0
+        assert told["crm_backup_drill_failing"] == 1
+        (number,) = (row for row in report() if row.number.step == "backup drill")
+        assert number.failing
+
+        catalogue.remove(backup_setup.target(), newest)
+        backups.create_backup()
+        restores.drill()
+        found = trust().restore
+        assert (found.kept, found.failing) == (True, False)
+        (number,) = (row for row in report() if row.number.step == "backup drill")
+        assert number.state == "fresh"
 
     def test_a_scratch_database_of_a_killed_drill_is_dropped(self, in_use, no_migrations):
         backups.create_backup()

@@ -132,7 +132,7 @@ def test_the_page_turns_red_when_the_last_proof_is_older_than_promised(
 def test_prometheus_reads_when_a_restore_was_last_verified(client, settings):
     settings.CRM_METRICS_TOKEN = "right"
     now = timezone.now()
-    DrillRun.objects.create(started_at=now, finished_at=now, status="succeeded")
+    DrillRun.objects.create(started_at=now, taken_at=now, finished_at=now, status="succeeded")
     text = client.get("/metrics", headers={"authorization": "Bearer right"}).content.decode()
     found = dict(line.split() for line in text.splitlines() if line.startswith("crm_backup_"))
     at = float(found["crm_backup_last_verified_restore_timestamp_seconds"])

@@ -3,7 +3,7 @@
 The files themselves say what is there; these rows are the history that people and alerts read.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Generic, Self, TypeVar
 
 from django.db import models
@@ -44,6 +44,11 @@ class Operation(models.Model):
     def alike(self) -> dict[str, str]:
         """Return what attempts have in common of which only one runs at a time."""
         return {}
+
+    @property
+    def speaks_for(self) -> datetime | None:
+        """Return the moment that its success says something of; None: that of the attempt."""
+        return None
 
     @property
     def duration(self) -> timedelta | None:
@@ -111,3 +116,10 @@ class DrillRun(Operation):
     @property
     def alike(self) -> dict[str, str]:
         return {"kind": self.kind}
+
+    @property
+    def speaks_for(self) -> datetime | None:
+        # A drill of an old backup says nothing of newer ones. What is of a time to come is of now.
+        if self.kind == self.Kind.LOG or self.taken_at is None:
+            return None
+        return min(self.taken_at, self.started_at)

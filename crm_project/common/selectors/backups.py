@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import LiteralString
 
 from django.db import DatabaseError, connection
+from django.db.models import F, Q
 from django.utils import timezone
 
 from crm_project.backup import catalogue
@@ -12,6 +13,7 @@ from crm_project.backup.catalogue import Entry
 from crm_project.common import backup_setup as setup
 from crm_project.common.freshness import NIGHTLY
 from crm_project.common.models import BackupRun, DrillRun
+from crm_project.common.models.backup import OperationQuerySet
 
 PROMISED = NIGHTLY
 """A backup, and the proof of one, are never older than this."""
@@ -77,9 +79,10 @@ class Trust:
 
     Attributes:
         backup: of the newest backup, by the moment that it is a copy of.
-        restore: of the newest drill that found everything equal.
+        restore: of the newest drill that found everything equal in a backup that was new then: one
+            of an older backup says nothing of what would be brought back today.
         newest: the newest backup; None: there is none.
-        proof: the newest successful drill; None: there was none.
+        proof: that drill; None: there was none.
         log: of the newest drill of the log's archive.
         log_proof: that drill; None: there was none.
     """
@@ -99,8 +102,9 @@ def trust() -> Trust:
     soon = now + catalogue.AHEAD
     there = BackupRun.objects.succeeded().filter(removed_at=None, taken_at__lte=soon)
     newest = there.order_by("-taken_at").first()
-    proof, last_drill = _newest_of(DrillRun.Kind.COPY, soon)
-    log_proof, last_log_drill = _newest_of(DrillRun.Kind.LOG, soon)
+    proof, last_drill = _newest_of(_counted_drills(soon), soon)
+    log_drills = DrillRun.objects.filter(kind=DrillRun.Kind.LOG)
+    log_proof, last_log_drill = _newest_of(log_drills, soon)
     last_try = BackupRun.objects.over().order_by("-started_at").first()
     return Trust(
         backup=_promise(newest.taken_at if newest else None, last_try, now),
@@ -114,9 +118,17 @@ def trust() -> Trust:
     )
 
 
-def _newest_of(kind: str, soon: datetime) -> tuple[DrillRun | None, DrillRun | None]:
-    """Return the newest good drill of a kind, and the newest that is over."""
-    drills = DrillRun.objects.filter(kind=kind)
+def _counted_drills(soon: datetime) -> OperationQuerySet[DrillRun]:
+    """Return drills of backups; of good ones only those whose backup was as new as is promised."""
+    new_then = Q(taken_at__gte=F("finished_at") - PROMISED, taken_at__lte=soon)
+    counted = new_then | ~Q(status=DrillRun.Status.SUCCEEDED)
+    return DrillRun.objects.filter(counted, kind=DrillRun.Kind.COPY)
+
+
+def _newest_of(
+    drills: OperationQuerySet[DrillRun], soon: datetime
+) -> tuple[DrillRun | None, DrillRun | None]:
+    """Return the newest good one of these drills, and the newest that is over."""
     good = drills.succeeded().filter(finished_at__lte=soon)
     return good.order_by("-finished_at").first(), drills.over().order_by("-started_at").first()
 

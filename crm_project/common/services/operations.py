@@ -25,7 +25,7 @@ def recorded(run: Operation, step: str) -> Iterator[None]:
     try:
         with refresh.record(step, anew=True) as state, in_words():
             yield
-            state.rows = run.rows
+            state.rows, state.as_of = run.rows, run.speaks_for
         run.status = Operation.Status.SUCCEEDED
     except BaseException as error:
         run.status = Operation.Status.FAILED
