@@ -5,6 +5,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 
+from crm_project.common.models import ApiToken, User
 from crm_project.common.services.groups import apply_ready_groups
 from tests.factories import UserFactory
 
@@ -117,6 +118,87 @@ def test_somebody_who_may_change_users_does_not_raise_anybody(client, staff_user
     assert not staff_user.is_superuser
     assert not staff_user.groups.exists()
     assert staff_user.user_permissions.count() == 2
+
+
+@pytest.fixture
+def manager(staff_user):
+    """Somebody who manages people, groups and tokens by a group that does not come with the CRM."""
+    group = Group.objects.create(name="Our own")
+    codenames = [f"{verb}_{model}" for verb in ("add", "change", "delete", "view") for model in
+                 ("user", "group", "apitoken")]  # fmt: skip
+    group.permissions.add(*Permission.objects.filter(codename__in=[*codenames, "view_customer"]))
+    staff_user.groups.add(group)
+    return staff_user
+
+
+def above(name):
+    """Somebody who may do more than the manager: by their group, alone, or by being a superuser."""
+    if name == "superuser":
+        return UserFactory(admin=True)
+    somebody = UserFactory(staff=True, is_active=name != "not active")
+    if name == "one permission":
+        somebody.user_permissions.add(Permission.objects.get(codename="change_customer"))
+    else:
+        somebody.groups.add(Group.objects.get(name="Marketer"))
+    return somebody
+
+
+NEW_PASSWORD = {"usable_password": "true"} | dict.fromkeys(
+    ("password1", "password2"), "a long new phrase"
+)
+
+
+@pytest.mark.parametrize("name", ["superuser", "group", "one permission", "not active"])
+def test_nobody_takes_the_account_of_somebody_who_may_do_more(client, manager, name):
+    somebody = above(name)
+    client.force_login(manager)
+    page = f"/admin/common/user/{somebody.pk}/"
+
+    assert client.post(f"{page}password/", NEW_PASSWORD).status_code == 403
+    assert client.post(f"{page}change/", {"username": "x"}).status_code == 403
+    assert client.post(f"{page}delete/", {"post": "yes"}).status_code == 403
+    client.post(
+        "/admin/common/user/",
+        {"action": "delete_selected", "_selected_action": [somebody.pk], "post": "yes"},
+    )
+
+    assert User.objects.get(pk=somebody.pk).password == somebody.password
+
+
+def test_who_may_do_no_more_is_managed_by_others(client, manager):
+    somebody = UserFactory(staff=True)
+    somebody.user_permissions.add(Permission.objects.get(codename="view_customer"))
+    client.force_login(manager)
+    page = f"/admin/common/user/{somebody.pk}/"
+
+    assert client.post(f"{page}password/", NEW_PASSWORD).status_code == 302
+    assert User.objects.get(pk=somebody.pk).password != somebody.password
+    assert client.post(f"{page}delete/", {"post": "yes"}).status_code == 302
+    assert not User.objects.filter(pk=somebody.pk).exists()
+
+
+def test_groups_of_ones_own_are_a_superusers_too(client, manager):
+    mine = manager.groups.get()
+    client.force_login(manager)
+    page = f"/admin/auth/group/{mine.pk}/"
+    more = {"name": "x", "permissions": [Permission.objects.get(codename="delete_customer").pk]}
+
+    assert client.get(f"{page}change/").status_code == 200
+    assert client.post(f"{page}change/", more).status_code == 403
+    assert client.post(f"{page}delete/", {"post": "yes"}).status_code == 403
+    assert client.post("/admin/auth/group/add/", more).status_code == 403
+    assert names(mine) == names(Group.objects.get(name="Our own"))
+    assert not manager.has_perm("customers.delete_customer")
+
+
+def test_nobody_but_a_superuser_issues_a_token_not_even_to_themselves(client, manager):
+    client.force_login(manager)
+    asked = {"name": "x", "user": manager.pk, "scopes": ["customers:write"], "rate": ""}
+
+    refused = client.post("/admin/common/apitoken/add/", asked)
+
+    assert refused.status_code == 403
+    assert not ApiToken.objects.exists()
 
 
 def test_keys_of_second_factors_have_no_page(client, admin_user):

@@ -12,9 +12,10 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from crm_project.common import formats
-from crm_project.common.admin.bases import CrmAdmin, ReadOnlyAdminMixin
+from crm_project.common.admin.bases import CrmAdmin, ReadOnlyAdminMixin, person
 from crm_project.common.admin.theme import ThemedGroupAdmin, ThemedUserAdmin
 from crm_project.common.models import User
+from crm_project.common.selectors.rights import has_more_rights
 
 admin.site.unregister(Group)
 # Pages of devices would show the keys of second factors; nobody has to see these.
@@ -44,15 +45,19 @@ class UserAdmin(ThemedUserAdmin):
         return fixed
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody but a superuser changes a superuser (or resets their password)."""
-        if obj is not None and obj.is_superuser and not request.user.is_superuser:
-            return False
-        return bool(super().has_change_permission(request, obj))
+        """Nobody sets the password of somebody who may do more: it would be theirs as well."""
+        return not _above(request, obj) and bool(super().has_change_permission(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return not _above(request, obj) and bool(super().has_delete_permission(request, obj))
 
 
 @admin.register(Group)
 class GroupAdmin(ThemedGroupAdmin):
-    """Those that come with the CRM are looked at only: the next migrate would set them again."""
+    """What groups may do is a superuser's: whoever changed their own would raise themselves.
+
+    Those that come with the CRM are looked at only: the next migrate would set them again.
+    """
 
     list_display = ["name", "comes_with_the_crm"]
 
@@ -60,11 +65,19 @@ class GroupAdmin(ThemedGroupAdmin):
     def comes_with_the_crm(self, group: Group) -> bool:
         return group.name in settings.CRM_READY_GROUPS
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return not _ready(obj) and bool(super().has_change_permission(request, obj))
+        return not _ready(obj) and bool(request.user.is_superuser)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return not _ready(obj) and bool(super().has_delete_permission(request, obj))
+        return not _ready(obj) and bool(request.user.is_superuser)
+
+
+def _above(request: HttpRequest, user: User | None) -> bool:
+    asking = person(request)
+    return user is not None and (asking is None or has_more_rights(user, than=asking))
 
 
 def _ready(group: Group | None) -> bool:

@@ -113,14 +113,16 @@ class ApiTokenAdmin(CrmAdmin[ApiToken]):
         return self.get_readonly_fields(request, obj) or [*self.fields]
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Only a superuser issues a token in somebody else's name."""
+        """Offer who is active, and begin with whoever asks."""
         if db_field.name == "user":
-            users = db_field.remote_field.model._default_manager.filter(is_active=True)
-            if not request.user.is_superuser:
-                users = users.filter(pk=request.user.pk)
-            kwargs["queryset"] = users
+            users = db_field.remote_field.model._default_manager
+            kwargs["queryset"] = users.filter(is_active=True)
             kwargs["initial"] = request.user.pk
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Scopes are no permissions: a token may do more than whoever it belongs to."""
+        return bool(request.user.is_superuser)
 
     def save_model(
         self, request: HttpRequest, obj: ApiToken, form: forms.ModelForm[Any], change: bool
