@@ -7,14 +7,18 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 from psycopg import errors
 
 from crm_project.common import roles
 from crm_project.common.exceptions import CrmError
 from crm_project.common.services import roles as services
 from crm_project.common.services.roles import apply_roles
+from recommendations.models import RecoRun
 from tests import database_template
 from tests.common.roles_support import NAME, PASSWORDS, on_it
+from tests.factories import CustomerFactory, ProductFactory
+from tests.recommendations.storage import items_of, make_config, make_run
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.owner
@@ -146,12 +150,32 @@ def test_the_owner_can_apply_them_and_migrate(database, login):
 
 def test_a_run_in_progress_keeps_its_tables(database, login):
     session = login("app_user")
-    session.execute("select crm_private.reco_open(4711)")
     with on_it():
+        RecoRun.objects.create(
+            pk=4711, as_of=timezone.localdate(), time_zone="UTC", config=make_config()
+        )
+        session.execute("select crm_private.reco_open(4711)")
         apply_roles(passwords={})
 
     session.execute("select * from recommendations_recoitem_4711")
     session.execute("select crm_private.reco_drop(4711)")
+
+
+def test_the_application_cannot_open_a_run_that_people_see(login):
+    session = login("app_user")
+    with on_it():
+        run = make_run([(CustomerFactory(), ProductFactory(), 1)])
+    opening = "select crm_private.reco_open(%s)"
+    making = "update recommendations_recorun set status = 'running', is_current = false"
+
+    with pytest.raises(errors.RaiseException, match=f"Run {run.pk} is not being made"):
+        session.execute(opening, [run.pk])
+    session.execute(f"{making} where id = %s", [run.pk])
+    with pytest.raises(errors.RaiseException, match="its items stay"):
+        session.execute(opening, [run.pk])
+
+    with on_it():
+        assert len(items_of(run)) == 1
 
 
 def test_another_login_is_told_that_it_may_not(database):

@@ -18,6 +18,12 @@ from tests.waiting import wait_until
 pytestmark = [pytest.mark.slow_proof, pytest.mark.owner, pytest.mark.timeout(600)]
 
 HBA = "host all crm 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+BEGUN = """
+from django.utils import timezone
+from tests.recommendations.storage import RecoRun, make_config
+
+RecoRun.objects.create(pk=999, as_of=timezone.localdate(), time_zone="UTC", config=make_config())
+"""
 OWNERS, FIRST = "the-owners-password", "the-first-password"
 
 
@@ -213,6 +219,7 @@ def test_what_was_given_to_a_login_by_hand_is_taken_back(database):
 def test_what_one_login_began_the_other_goes_on_with(database):
     with database.log_in(*database.rotate()) as first:
         (made,) = first.execute("select crm_private.metrics_open(999)").fetchone()
+        database.manage("shell", "--command", BEGUN)
         first.execute("select crm_private.reco_open(999)")
     database.manage("rotate_login", "finish", "--force")
     with database.log_in(*database.rotate()) as second:

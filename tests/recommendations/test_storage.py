@@ -10,6 +10,11 @@ from tests.recommendations.storage import items_of, make_config, make_run
 pytestmark = pytest.mark.django_db
 
 
+def open_run(number):
+    with connection.cursor() as cursor:
+        cursor.execute("select crm_private.reco_open(%s)", [number])
+
+
 def drop(run):
     with connection.cursor() as cursor:
         cursor.execute("select crm_private.reco_drop(%s)", [run.pk])
@@ -36,6 +41,20 @@ def test_a_rank_is_given_once_and_a_scenario_is_one_of_the_five():
         make_run([(customer, product, 1), (customer, product, 1)])
     with pytest.raises(IntegrityError), transaction.atomic():
         make_run([(customer, product, 1, {"scenario": "MAGIC"})])
+
+
+@pytest.mark.parametrize("status", ["succeeded", "failed", "stopped"])
+def test_only_a_run_that_is_being_made_is_opened(status):
+    run = make_run([], current=False)
+    assert drop(run)
+    RecoRun.objects.filter(pk=run.pk).update(status=status)
+
+    for number in (run.pk, run.pk + 1):
+        with pytest.raises(DatabaseError, match="is not being made"), transaction.atomic():
+            open_run(number)
+
+    RecoRun.objects.filter(pk=run.pk).update(status="running")
+    open_run(run.pk)
 
 
 def test_an_old_run_is_dropped_and_the_current_one_is_not():
