@@ -1,4 +1,4 @@
-"""What keeps people out: rules for passwords, and what pages may load."""
+"""What keeps people out: rules for passwords, what pages may load, how much may be sent."""
 
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 
@@ -30,3 +30,10 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+# Above this many bytes a body needs a right (customers.middleware), and lies on disk.
+DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "crm_project.common.uploads.UploadHandler",
+]
+CSRF_FAILURE_VIEW = "crm_project.common.admin.error_pages.outdated_form"

@@ -14,6 +14,10 @@ from crm_project import databases, embedded, logs, valkey
 from crm_project.backup.configuration import backup_settings
 from crm_project.doors import AUTH_PASSWORD_VALIDATORS as AUTH_PASSWORD_VALIDATORS
 from crm_project.doors import CONTENT_SECURITY_POLICY as CONTENT_SECURITY_POLICY
+from crm_project.doors import CSRF_FAILURE_VIEW as CSRF_FAILURE_VIEW
+from crm_project.doors import DATA_UPLOAD_MAX_MEMORY_SIZE as DATA_UPLOAD_MAX_MEMORY_SIZE
+from crm_project.doors import FILE_UPLOAD_HANDLERS as FILE_UPLOAD_HANDLERS
+from crm_project.doors import FILE_UPLOAD_MAX_MEMORY_SIZE as FILE_UPLOAD_MAX_MEMORY_SIZE
 from crm_project.doors import PASSWORD_HASHERS as PASSWORD_HASHERS
 from crm_project.env import Env, read_file
 from crm_project.groups import READY_GROUPS
@@ -349,12 +353,6 @@ CRM_UPLOAD_DIR = Path(env.str("CRM_UPLOAD_DIR", default=str(CRM_HOME / "uploads"
 CRM_UPLOAD_MAX_BYTES = env.int("CRM_UPLOAD_MAX_BYTES", default=2 * 1024**3)
 # Packed files are unpacked while they are read; one that grows beyond this is refused.
 CRM_IMPORT_UNPACKED_MAX_BYTES = env.int("CRM_IMPORT_UNPACKED_MAX_BYTES", default=16 * 1024**3)
-FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
-FILE_UPLOAD_HANDLERS = [
-    "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "crm_project.common.uploads.UploadHandler",
-]
-DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
 # --- REST -----------------------------------------------------------------------------------
 

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 
 from django.conf import settings
-from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
 
+from crm_project.common.admin.error_pages import error_page
 from crm_project.common.api import errors
 from crm_project.common.api.parsers import TooLarge
 
@@ -52,7 +51,4 @@ def _too_large(request: HttpRequest, words: str) -> HttpResponse:
     if request.path.startswith(_API):
         found = errors.problem(TooLarge(words), request)
         return JsonResponse(found, content_type=errors.MEDIA_TYPE, status=TooLarge.status_code)
-    if request.user.is_authenticated:
-        shown = {**admin.site.each_context(request), "title": "Not uploaded", "words": words}
-        return render(request, "crm/upload_refused.html", shown, status=413)
-    return HttpResponse(words, content_type="text/plain; charset=utf-8", status=413)
+    return error_page(request, TooLarge.status_code, words)
