@@ -51,8 +51,12 @@ def start_rotation(*, password: str) -> str:
 
     Raises:
         ConflictError: both logins are open, so the last rotation was not finished.
-        CrmError: this login may not make roles, or ``apply_roles`` never ran.
+        CrmError: the password is empty, this login may not make roles, or ``apply_roles`` never
+            ran.
     """
+    if not password:
+        # PostgreSQL would take away the one there is.
+        raise CrmError("The password is empty: nobody could log in with it. Nothing was changed.")
     with _Rotation() as work:
         known = {login.name: login for login in logins()}
         if APPLICATION not in known:

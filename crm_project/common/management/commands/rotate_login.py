@@ -38,7 +38,7 @@ class Command(BaseCommand):
 
     def _start(self, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         file = options["password_file"]
-        password = file.read_text("utf-8").strip() if file else secrets.token_urlsafe(32)
+        password = _read(file) if file else secrets.token_urlsafe(32)
         name = start_rotation(password=password)
         shown = {} if file else {"password": password}
         lines = [
@@ -62,3 +62,12 @@ class Command(BaseCommand):
             for login in found
         ]
         return "\n".join(lines), [asdict(login) for login in found]
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8").strip()
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{file} is not text in UTF-8.") from error
