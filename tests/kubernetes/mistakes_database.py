@@ -1,6 +1,13 @@
 """Mistakes in what keeps the data, each with the rule that must see it (rules_database.py)."""
 
-from tests.kubernetes.parts import WEB, box, cluster, drop, spec
+from tests.kubernetes.parts import WEB, box, cluster, drop, pod, spec
+
+
+def unpack_on_the_node(manifests):
+    [data] = [one for one in pod(manifests, "crm-backup-drill")["volumes"] if one["name"] == "data"]
+    del data["ephemeral"]
+    data["emptyDir"] = {"sizeLimit": "100Gi"}
+
 
 DEV = {
     "data that go with the StatefulSet": (
@@ -38,6 +45,11 @@ PROD = {
     "standbys that nobody reads": (
         lambda m: box(m, WEB).pop("env"),
         "the_database_has_its_names",
+    ),
+    "restore on the node's disk": (unpack_on_the_node, "restores_have_room"),
+    "database that outgrows its drills": (
+        lambda m: cluster(m)["storage"].update(size="200Gi"),
+        "restores_have_room",
     ),
     "readers of old data": (lambda m: cluster(m).pop("probes"), "the_database_has_its_names"),
 }

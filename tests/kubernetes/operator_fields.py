@@ -43,6 +43,11 @@ def choice(*words: str) -> Schema:
     return {"enum": [*words]}
 
 
+def since(version: str, schema: Schema) -> Schema:
+    """Note which version of its operator a field needs; what every supported one has says none."""
+    return {**schema, "since": version}
+
+
 NAME = only("name", name=TEXT)
 KEY = only("name key", name=TEXT, key=TEXT)
 META = only("name", name=TEXT, namespace=TEXT, labels=LABELS, annotations=LABELS)
@@ -97,11 +102,15 @@ CLUSTER = only(
             method=choice("any", "first"),
             number=NUMBER,
             dataDurability=choice("required", "preferred"),
-            failoverQuorum=YES_OR_NO,
+            # Before, an annotation; and an older operator drops the field without a word.
+            failoverQuorum=since("1.28", YES_OR_NO),
         ),
     ),
     probes=only(
-        readiness=only(type=choice("pg_isready", "streaming", "query"), maximumLag=NUMBER_OR_TEXT)
+        readiness=since(
+            "1.26",
+            only(type=choice("pg_isready", "streaming", "query"), maximumLag=NUMBER_OR_TEXT),
+        )
     ),
     affinity=only(
         enablePodAntiAffinity=YES_OR_NO,
@@ -232,6 +241,17 @@ GROUPS: dict[str, tuple[str, Schema]] = {
     "ScheduledBackup": ("postgresql.cnpg.io/v1", SCHEDULED_BACKUP),
 }
 """Of each kind: the version of its API, and what its ``spec`` may hold."""
+
+
+def versions(schema: Schema, value: Any) -> set[str]:
+    """Return the versions of the operator that the fields of a document need."""
+    found = {schema["since"]} if "since" in schema else set()
+    if isinstance(value, dict):
+        known = schema.get("properties", {})
+        found |= {v for key in value.keys() & known for v in versions(known[key], value[key])}
+    if isinstance(value, list):
+        found |= {v for one in value for v in versions(schema.get("items", {}), one)}
+    return found
 
 
 def schema_of(kind: str) -> Schema:

@@ -1,6 +1,6 @@
 """Rules about the database: its volumes outlive its pods, its names, and what a failover loses."""
 
-from tests.kubernetes.manifests import Manifests
+from tests.kubernetes.manifests import Manifests, Workload, bytes_of
 
 
 def volumes_outlive_their_pods(all_of: Manifests):
@@ -77,8 +77,32 @@ def the_cluster_of_servers_loses_nothing(all_of: Manifests):
                 yield "The archive does not reach back 30 days"
 
 
+def _work_volume(one: Workload):
+    """Return the volume in which a drill or a restore unpacks, if the pod does either."""
+    main = one.pod["containers"][0]
+    env = {variable["name"]: variable.get("value") for variable in main.get("env", [])}
+    place = env.get("CRM_BACKUP_WORK_DIR")
+    names = [mount["name"] for mount in main["volumeMounts"] if mount["mountPath"] == place]
+    return next((volume for volume in one.pod["volumes"] if volume["name"] in names), None)
+
+
+def restores_have_room(all_of: Manifests):
+    """16: what is restored is unpacked on a volume as large as the database may grow."""
+    for doc in all_of.kind("Cluster"):
+        needed = doc["spec"]["storage"]["size"]
+        for one in all_of.workloads():
+            if (volume := _work_volume(one)) is None:
+                continue
+            claim = volume.get("ephemeral", {}).get("volumeClaimTemplate", {}).get("spec")
+            if claim is None:
+                yield f"{one.title} unpacks on the node, and is evicted when it takes too much"
+            elif bytes_of(claim["resources"]["requests"]["storage"]) < bytes_of(needed):
+                yield f"{one.title} has less room than the database's {needed}"
+
+
 RULES = (
     volumes_outlive_their_pods,
     the_database_has_its_names,
     the_cluster_of_servers_loses_nothing,
+    restores_have_room,
 )

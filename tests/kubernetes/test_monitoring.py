@@ -117,6 +117,17 @@ def test_what_is_installed_bears_the_name_that_our_label_gives():
     assert sorted(group["name"] for group in groups) == [f"crm-{name}" for name in seen.split(", ")]
 
 
+def test_the_first_install_runs_what_alerts_ask_for():
+    text = (ROOT / "k8s" / "README.md").read_text("utf-8")
+    installing = text[text.index("## Installing") : text.index("## Releasing")]
+    cronjobs = Manifests.of("prod").kind("CronJob")
+    by_the_clock = [doc for doc in cronjobs if not doc["spec"].get("suspend")]
+
+    started = re.findall(r"create job --from=cronjob/(\S+)", installing)
+
+    assert started == [doc["metadata"]["name"] for doc in by_the_clock]
+
+
 def test_panels_do_not_lie_on_each_other():
     places = set()
     for panel in panels():

@@ -2,12 +2,13 @@
 
 import copy
 import functools
+import re
 
 import jsonschema
 import pytest
 
-from tests.kubernetes.manifests import OVERLAYS, Manifests
-from tests.kubernetes.operator_fields import GROUPS, schema_of
+from tests.kubernetes.manifests import OVERLAYS, ROOT, Manifests
+from tests.kubernetes.operator_fields import CLUSTER, GROUPS, schema_of, versions
 
 kubernetes_validate = pytest.importorskip(
     "kubernetes_validate", reason="The schemas of Kubernetes are not installed."
@@ -58,6 +59,25 @@ def test_no_kind_is_left_out():
     found = {doc["kind"] for overlay in OVERLAYS for doc in Manifests.of(overlay).kind(*GROUPS)}
 
     assert found == set(GROUPS)
+
+
+def newest(cluster):
+    return max(versions(CLUSTER, cluster["spec"]), key=lambda one: [*map(int, one.split("."))])
+
+
+@pytest.mark.parametrize("path", ["README.md", "components/cloudnative-pg/kustomization.yaml"])
+def test_the_operator_that_is_asked_for_knows_every_field(path):
+    text = (ROOT / "k8s" / path).read_text("utf-8")
+    [asked_for] = re.findall(r"CloudNativePG \(?(1\.\d+) or later", text)
+
+    assert newest(Manifests.of("prod").get("Cluster", "postgres")) == asked_for
+
+
+def test_a_field_less_is_an_older_operator():
+    cluster = copy.deepcopy(Manifests.of("prod").get("Cluster", "postgres"))
+    del cluster["spec"]["postgresql"]["synchronous"]["failoverQuorum"]
+
+    assert newest(cluster) == "1.26"
 
 
 def mistakes():
