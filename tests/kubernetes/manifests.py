@@ -29,6 +29,8 @@ STRANGERS = {
     ("cnpg-system", "app.kubernetes.io/name", "cloudnative-pg"),
 }
 COMPONENT = "app.kubernetes.io/component"
+# What cert-manager puts on the pods that answer an authority on the internet.
+SOLVER = {"acme.cert-manager.io/http01-solver": "true"}
 
 
 @dataclass
@@ -90,13 +92,20 @@ class Manifests:
         return found
 
     def pods(self) -> dict[str, dict[str, str]]:
-        """Labels of all pods there will be, also those that the operator makes of a Cluster."""
+        """Labels of all pods there will be, also of those that operators make."""
         found = {one.title: one.labels for one in self.workloads()}
         for cluster in self.kind("Cluster"):
             name = cluster["metadata"]["name"]
             inherited = cluster["spec"].get("inheritedMetadata", {}).get("labels", {})
             found[f"Cluster {name}"] = {**inherited, "cnpg.io/cluster": name}
+        if self.from_the_internet():
+            found["Pod of cert-manager"] = SOLVER
         return found
+
+    def from_the_internet(self) -> list[dict[str, Any]]:
+        """List the Ingresses whose certificate comes from an issuer of the whole cluster."""
+        issued = "cert-manager.io/cluster-issuer"
+        return [doc for doc in self.kind("Ingress") if issued in annotations(doc)]
 
     def secrets(self) -> dict[str, set[str]]:
         """Secrets that will be there, with their keys."""

@@ -48,6 +48,20 @@ DEV = {
     ),
 }
 PROD = {
+    "authority that nobody answers": (
+        lambda m: drop(m, "NetworkPolicy", "acme-solver"),
+        "authorities_are_answered",
+    ),
+    "answers on another port": (
+        lambda m: policy(m, "acme-solver")["ingress"][0]["ports"][0].update(port=80),
+        "authorities_are_answered",
+    ),
+    "site behind another controller": (
+        lambda m: policy(m, "web")["ingress"][0]["from"][0]["podSelector"].update(
+            matchLabels={"app.kubernetes.io/name": "traefik-inside"}
+        ),
+        "authorities_are_answered",
+    ),
     "way to the cloud's metadata": (
         lambda m: policy(m, "backups-leave")["egress"][0]["to"][0]["ipBlock"].pop("except"),
         "every_opening_is_narrow",

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from tests.kubernetes.manifests import COMPONENT, STRANGERS, Manifests, selects
+from tests.kubernetes.manifests import COMPONENT, SOLVER, STRANGERS, Manifests, selects
 
 MAY_ASK_THE_DATABASE = {"web", "consumer", "worker", "beat", "migrate", "backup", "database"}
 MAY_ASK_THE_QUEUE = {"web", "consumer", "worker", "beat"}
-DATABASE, QUEUE = 5432, 6379
+MONITORING = {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}
+DATABASE, QUEUE, ANSWERS = 5432, 6379, 8089
 
 
 def _peers(policy: dict[str, Any]):
@@ -134,10 +135,33 @@ def servers_are_reached_by_those_who_need_them(all_of: Manifests):
                 yield f"{title} {'cannot' if may else 'can'} reach the {place}"
 
 
+def authorities_are_answered(all_of: Manifests):
+    """10: who leads people to the site leads an authority to what proves its name."""
+    if not all_of.from_the_internet():
+        return
+    web = {"app.kubernetes.io/name": "crm-web", COMPONENT: "web"}
+    doors = [peer for peer, _ in _let_in(all_of, web) if peer["namespaceSelector"] != MONITORING]
+    found = list(_let_in(all_of, SOLVER))
+    if not doors or not all((peer, ANSWERS) in found for peer in doors):
+        yield "cert-manager's solver is not reached: no certificate is made or renewed"
+    if any(peer not in doors or port != ANSWERS for peer, port in found):
+        yield "cert-manager's solver is reached by others"
+
+
+def _let_in(all_of: Manifests, labels: dict[str, str]):
+    """Yield (peer, port) of what may connect to a pod."""
+    for doc in all_of.kind("NetworkPolicy"):
+        if selects(doc["spec"]["podSelector"], labels):
+            for rule in doc["spec"].get("ingress", []):
+                for peer in rule["from"]:
+                    yield from ((peer, port["port"]) for port in rule["ports"])
+
+
 RULES = (
     everything_is_shut_first,
     names_can_be_asked_for,
     selectors_find_pods,
     every_opening_is_narrow,
     servers_are_reached_by_those_who_need_them,
+    authorities_are_answered,
 )
