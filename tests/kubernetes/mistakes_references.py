@@ -54,6 +54,10 @@ DEV = {
     ),
 }
 PROD = {
+    "uploads on whatever volume": (
+        lambda m: spec(m, "PersistentVolumeClaim", "crm-uploads").pop("storageClassName"),
+        "shared_volumes_name_their_class",
+    ),
     "rules that Prometheus passes by": (
         lambda m: m.get("PrometheusRule", "crm")["metadata"].pop("labels"),
         "prometheus_takes_what_is_for_it",

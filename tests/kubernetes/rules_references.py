@@ -158,6 +158,14 @@ def prometheus_takes_what_is_for_it(all_of: Manifests):
             yield f"Prometheus does not load {doc['kind']} {doc['metadata']['name']}"
 
 
+def shared_volumes_name_their_class(all_of: Manifests):
+    """17: the default class is rarely one that many nodes write to; its claim waits for ever."""
+    for doc in all_of.kind("PersistentVolumeClaim"):
+        shared = "ReadWriteMany" in doc["spec"]["accessModes"]
+        if shared and not doc["spec"].get("storageClassName"):
+            yield f"PersistentVolumeClaim {doc['metadata']['name']} names no storage class"
+
+
 def files_named_in_settings_are_mounted(all_of: Manifests):
     """17: every *_FILE names a file that some Secret puts there."""
     config = {doc["metadata"]["name"]: doc.get("data", {}) for doc in all_of.kind("ConfigMap")}
@@ -227,6 +235,7 @@ RULES = (
     mounts_have_volumes,
     references_resolve,
     prometheus_takes_what_is_for_it,
+    shared_volumes_name_their_class,
     files_named_in_settings_are_mounted,
     variables_are_known,
     commands_exist,
