@@ -47,9 +47,10 @@ def clear_files(*, limit: datetime, dry_run: bool) -> Cleared:
         some = names[start : start + _AT_ONCE]
         # Locked meanwhile: an import that is begun again waits, then says that its file is gone.
         with transaction.atomic():
-            gone, failed = _remove(folder, _past(folder, some, limit), dry_run=dry_run)
+            past, unseen = _past(folder, some, limit)
+            gone, failed = _remove(folder, past, dry_run=dry_run)
         removed += gone
-        troubles += failed
+        troubles += unseen + failed
         waiting += _unfinished(some, limit).count()
     return Cleared(removed, _waiting_in_words(waiting), _shortened(troubles))
 
@@ -61,8 +62,11 @@ def _files(folder: Path) -> Iterator[str]:
                 yield entry.name
 
 
-def _past(folder: Path, names: list[str], limit: datetime) -> list[str]:
-    """Return which of these files nobody needs, and lock their imports."""
+def _past(folder: Path, names: list[str], limit: datetime) -> tuple[list[str], list[str]]:
+    """Return which of these files nobody needs, and lock their imports.
+
+    Also in words which of no import stay because their age cannot be seen.
+    """
     owned = set(_batches(names).values_list("file_path", flat=True))
     working = Job.objects.unfinished().filter(kind__startswith="import_")
     at_work = working.values_list("params__batch_id", flat=True)
@@ -72,8 +76,15 @@ def _past(folder: Path, names: list[str], limit: datetime) -> list[str]:
         .exclude(pk__in=[number for number in at_work if isinstance(number, int)])
         .select_for_update(skip_locked=True, of=("self",))
     )
-    of_none = [name for name in names if name not in owned and _older(folder / name, limit)]
-    return [*over.values_list("file_path", flat=True), *of_none]
+    of_none, unseen = [], []
+    for name in names:
+        try:
+            if name not in owned and _older(folder / name, limit):
+                of_none.append(name)
+        except OSError as error:
+            unseen.append(f"{name} cannot be looked at: {error.strerror}.")
+            logger.warning("upload_not_seen", file=name, error=str(error.strerror))
+    return [*over.values_list("file_path", flat=True), *of_none], unseen
 
 
 def _batches(names: list[str]) -> QuerySet[ImportBatch]:

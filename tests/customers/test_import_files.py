@@ -1,5 +1,6 @@
 """Files of imports go some days after their import is over, and no sooner."""
 
+import errno
 import io
 import os
 import uuid
@@ -174,6 +175,26 @@ def test_a_file_that_cannot_be_removed_is_told_of_and_the_rest_goes(folder, monk
     assert len(cleared.troubles) == 11
     assert cleared.troubles[0].endswith(".import cannot be removed: Permission denied.")
     assert cleared.troubles[-1] == "So do 4 more files."
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.ESTALE])
+def test_a_file_of_no_import_whose_age_cannot_be_seen_stays_and_the_rest_goes(
+    folder, monkeypatch, code
+):
+    unseen, old, owned = put(folder), put(folder), batch(folder, "committed")
+    lstat = Path.lstat
+
+    def refused(path):
+        if path == unseen:
+            raise OSError(code, os.strerror(code))
+        return lstat(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "lstat", refused)
+        cleared = files()
+
+    assert cleared.troubles == (f"{unseen.name} cannot be looked at: {os.strerror(code)}.",)
+    assert (unseen.exists(), old.exists(), owned.exists()) == (True, False, False)
 
 
 def test_a_file_that_another_one_removed_meanwhile_is_no_trouble(folder, monkeypatch):

@@ -36,9 +36,10 @@ def record(
     """
     _note_interrupted(name)
     state = RefreshState.objects.create(name=name, as_of=as_of, started_at=timezone.now())
-    never_began = False
+    never_began, failed = False, True
     try:
         yield state
+        failed = False
     except ConflictError:
         never_began = True
         raise
@@ -54,7 +55,7 @@ def record(
         if not (connection.in_atomic_block and connection.needs_rollback):
             fields = ["rows", "as_of", "error", "finished_at"]
             write = state.delete if never_began else partial(state.save, update_fields=fields)
-            write_end(write, what=name, failed=never_began or bool(state.error), anew=anew)
+            write_end(write, what=name, failed=failed, anew=anew)
 
 
 def write_end(write: Callable[[], object], *, what: str, failed: bool, anew: bool) -> None:

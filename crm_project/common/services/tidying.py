@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.db import Error as DatabaseError
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -53,24 +54,58 @@ def tidy(*, now: datetime | None = None, dry_run: bool = False) -> Tidied:
     """Remove what every app has registered and whose time is over; a dry run only counts it.
 
     What could not be removed is told in the result and in the ledger, and does not stop the rest.
+
+    Raises ``OperationalError`` or ``InterfaceError`` where the connection was lost on the way, but
+    after the rest was tried by another one: a retry does what is left.
     """
     moment = now or timezone.now()
+    lost: list[DatabaseError] = []
     if dry_run:
-        return Tidied(True, tuple(_do(chore, moment, dry_run=True) for chore in chores()))
-    with refresh.record(TIDYING.step) as state:
-        done = Tidied(False, tuple(_do(chore, moment, dry_run=False) for chore in chores()))
-        state.rows = done.removed
-        state.error = " ".join(done.troubles)
-    logger.info("tidied", removed=done.removed, troubles=len(done.troubles))
+        done = _all(moment, lost, dry_run=True)
+    else:
+        with refresh.record(TIDYING.step, anew=True) as state:
+            done = _all(moment, lost, dry_run=False)
+            state.rows = done.removed
+            state.error = " ".join(done.troubles)
+        logger.info("tidied", removed=done.removed, troubles=len(done.troubles))
+    if lost:
+        raise lost[0]
     return done
 
 
-def _do(chore: Chore, now: datetime, *, dry_run: bool) -> Done:
+def _all(now: datetime, lost: list[DatabaseError], *, dry_run: bool) -> Tidied:
+    return Tidied(dry_run, tuple(_do(chore, now, lost, dry_run=dry_run) for chore in chores()))
+
+
+def _do(chore: Chore, now: datetime, lost: list[DatabaseError], *, dry_run: bool) -> Done:
+    """Do one part; its failure is a trouble in words, and of a lost connection also in ``lost``."""
     if chore.wrong:
         return Done(chore, Cleared(troubles=(chore.wrong,)))
     if chore.kept_for_ever:
         return Done(chore, None)
-    return Done(chore, chore.clear(limit=chore.limit(now), dry_run=dry_run))
+    try:
+        cleared = chore.clear(limit=chore.limit(now), dry_run=dry_run)
+    except (OSError, DatabaseError) as error:
+        logger.warning("part_not_tidied", part=chore.what, exc_info=True)
+        if isinstance(error, DatabaseError) and _dropped():
+            lost.append(error)
+        cleared = Cleared(troubles=(f"{chore.what} could not be removed: {_reason(error)}.",))
+    return Done(chore, cleared)
+
+
+def _dropped() -> bool:
+    """Drop the connection if it is of no use any more; the next statement makes another one."""
+    if connection.in_atomic_block or connection.is_usable():
+        return False
+    connection.close()
+    return True
+
+
+def _reason(error: OSError | DatabaseError) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    # Without the details, which may hold values of a row.
+    return str(error).strip().partition("\n")[0].rstrip(".")
 
 
 def remove(*, rows: QuerySet[Any], dry_run: bool) -> int:
