@@ -2,7 +2,7 @@
 
 import copy
 
-from tests.kubernetes.parts import WEB, spec
+from tests.kubernetes.parts import WEB, WORKER, box, spec
 
 
 def scale_the_database(manifests):
@@ -31,4 +31,13 @@ DEV = {
         "disruptions_are_bounded",
     ),
 }
-PROD = {}
+PROD = {
+    "memory that idle web servers fill": (
+        lambda m: box(m, WEB)["resources"]["requests"].update(memory="512Mi"),
+        "normal_work_adds_no_pods",
+    ),
+    "four jobs at once in the memory of two": (
+        lambda m: box(m, WORKER)["command"].__setitem__(-1, "4"),
+        "normal_work_adds_no_pods",
+    ),
+}

@@ -1,14 +1,33 @@
 """Rules about how many pods there are: more under load, never none while a node is emptied."""
 
+import re
 from typing import Any
 
-from tests.kubernetes.manifests import Manifests, selects
+from tests.kubernetes.manifests import ROOT, Manifests, Workload, bytes_of, selects
 
 SCALED = {"crm-web", "crm-consumer", "crm-worker"}
 BY_QUEUE = {
     "crm-consumer": {"crm_signal_queue_depth": 100, "crm_signal_queue_oldest_seconds": 5},
     "crm-worker": {"crm_jobs_queued": 2},
 }
+
+
+MIB = 1024**2
+PAGES = 290
+"""MiB of a web process that has shown all pages: 142 before its first request (2026-11-22)."""
+
+IDLE = 148
+"""MiB of a worker's process that hands out jobs."""
+
+JOB = {"dev": 357}
+LARGE_JOB = 1_065
+"""MiB of a process after a job of 100,000 customers; in dev of 10,000 (docs/benchmarks.md)."""
+
+
+def web_processes() -> int:
+    """Return how many web processes the image starts."""
+    [found] = re.findall(r'"--workers", "(\d+)"', (ROOT / "Dockerfile").read_text("utf-8"))
+    return int(found)
 
 
 def only_what_holds_no_data_is_scaled(all_of: Manifests):
@@ -49,6 +68,31 @@ def scaling_follows_the_thresholds(all_of: Manifests):
             yield f"{doc['metadata']['name']} is scaled by {found}"
 
 
+def _memory_of_normal_work(one: Workload, overlay: str) -> int:
+    """Return the bytes that a pod holds when it has done what it is there for; 0: not measured."""
+    if one.component == "web":
+        return MIB * web_processes() * PAGES
+    if one.component == "worker":
+        command = one.pod["containers"][0]["command"]
+        at_once = int(command[command.index("--concurrency") + 1])
+        return MIB * (IDLE + at_once * JOB.get(overlay, LARGE_JOB))
+    return 0
+
+
+def normal_work_adds_no_pods(all_of: Manifests):
+    """8: below the share of memory at which the autoscaler adds pods, that would never go again."""
+    for doc in all_of.kind("HorizontalPodAutoscaler"):
+        one = all_of.workload(doc["spec"]["scaleTargetRef"]["name"])
+        needed = _memory_of_normal_work(one, all_of.overlay)
+        asked = bytes_of(one.pod["containers"][0]["resources"]["requests"]["memory"])
+        for metric in doc["spec"]["metrics"]:
+            resource = metric.get("resource", {})
+            if resource.get("name") == "memory":
+                share = resource["target"]["averageUtilization"] / 100
+                if needed > asked * share:
+                    yield f"{one.title}: {needed / MIB:,.0f} MiB of normal work add pods"
+
+
 def disruptions_are_bounded(all_of: Manifests):
     """9: nodes can be emptied, and never all at once."""
     pods = all_of.workloads()
@@ -70,5 +114,6 @@ def disruptions_are_bounded(all_of: Manifests):
 RULES = (
     only_what_holds_no_data_is_scaled,
     scaling_follows_the_thresholds,
+    normal_work_adds_no_pods,
     disruptions_are_bounded,
 )

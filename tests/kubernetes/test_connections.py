@@ -13,6 +13,7 @@ from django.conf import settings
 from crm_project.common import roles
 from tests.kubernetes.compose import compose, text_of
 from tests.kubernetes.manifests import OVERLAYS, ROOT, Manifests
+from tests.kubernetes.rules_scaling import web_processes
 
 RESERVED = 3
 """superuser_reserved_connections, PostgreSQL's default."""
@@ -21,12 +22,6 @@ DEFAULT = 100
 """max_connections, PostgreSQL's default."""
 
 APPLICATION = next(role for role in roles.ROLES if role.name == roles.APPLICATION)
-
-
-def processes():
-    """Return how many web processes the image starts."""
-    [found] = re.findall(r'"--workers", "(\d+)"', (ROOT / "Dockerfile").read_text("utf-8"))
-    return int(found)
 
 
 def of_probes():
@@ -40,7 +35,7 @@ def of_web(given):
     threads = [("CRM_WEB_THREADS", settings.CRM_WEB_THREADS),
                ("CRM_API_THREADS", settings.CRM_API_THREADS)]  # fmt: skip
     each = sum(int(given.get(name, usual)) for name, usual in threads) + of_probes() + 1
-    return processes() * min(each, int(given.get("DATABASE_POOL_SIZE", 0)) or each)
+    return web_processes() * min(each, int(given.get("DATABASE_POOL_SIZE", 0)) or each)
 
 
 def of_consumer(given):
