@@ -53,7 +53,7 @@ def numbers() -> list[Number]:
 TIDYING = Number(
     step="tidying",
     label="Tidying",
-    what="Files, sessions, sign-ins and jobs that are past their time are removed",
+    what="Files, sessions, sign-ins, stored answers and jobs that are past their time are removed",
     task="crm_project.common.tasks.tidy_nightly",
     position=902,
 )

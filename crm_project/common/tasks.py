@@ -66,5 +66,5 @@ def drill_nightly() -> None:
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=30, max_retries=5)
 def tidy_nightly() -> None:
-    """Remove what is past its time: files, sessions, sign-ins, jobs."""
+    """Remove what is past its time: files, sessions, sign-ins, stored answers, jobs."""
     tidying.tidy()

@@ -17,9 +17,9 @@ from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import PeriodicTask
 
 from crm_project.common import tidying
-from crm_project.common.models import Job, RefreshState
+from crm_project.common.models import Job, RefreshState, StoredResponse
+from crm_project.common.services import idempotency, tidying_parts
 from crm_project.common.services import tidying as service
-from crm_project.common.services import tidying_parts
 from crm_project.common.services.tidying import tidy
 from crm_project.common.tasks import tidy_nightly
 from crm_project.common.tidying import Chore, Cleared
@@ -74,6 +74,19 @@ def test_sign_ins_go_after_the_days_of_their_setting(log, settings):
     assert log.objects.get().username == "bob"
 
 
+def test_stored_answers_go_after_a_day_although_nobody_stores_another():
+    ages = {"old": timedelta(days=2), "due": timedelta(days=1), "kept": timedelta(days=1) - SECOND}
+    for key in ages:
+        answer = {"request_digest": "", "status_code": 200, "headers": {}, "body": "{}"}
+        idempotency.store(credential="token:1", key=key, **answer)
+    for key, age in ages.items():
+        StoredResponse.objects.filter(key=key).update(created_at=NOW - age)
+
+    assert removed(tidy(now=NOW))["Stored answers"] == 2
+
+    assert StoredResponse.objects.get().key == "kept"
+
+
 @pytest.mark.parametrize("status", ["succeeded", "failed", "cancelled"])
 def test_jobs_that_are_over_go_after_the_days_of_their_setting(status, settings):
     settings.CRM_KEEP_JOB_DAYS = 365
@@ -116,7 +129,7 @@ def test_zero_days_keep_for_ever(settings):
     over(datetime(1999, 1, 1, tzinfo=UTC))
     sign_in(AccessLog, datetime(1999, 1, 1, tzinfo=UTC))
 
-    assert set(removed(tidy(now=NOW))) == {"Sessions", "Files of exports"}
+    assert set(removed(tidy(now=NOW))) == {"Sessions", "Stored answers", "Files of exports"}
 
     assert (Job.objects.count(), AccessLog.objects.count()) == (1, 1)
 
@@ -307,6 +320,7 @@ def test_the_command_says_what_would_go():
     assert run("--dry-run").splitlines() == [
         "Sessions: 0 would go, which had run out.",
         "Sign-ins: 0 would go, older than 90 days.",
+        "Stored answers: 0 would go, older than 24 hours.",
         "Jobs: 0 would go, over for more than 365 days.",
         "Files of imports: 0 would go, of imports that were over for more than 30 days.",
         "Files of exports: 0 would go, older than 90 days.",

@@ -37,7 +37,7 @@ def store(
     headers: dict[str, Any],
     body: str,
 ) -> None:
-    """Keep an answer, and drop some of those that are older than a day."""
+    """Keep an answer, and drop some of those that are older than a day; the rest goes at night."""
     expired = StoredResponse.objects.filter(created_at__lte=timezone.now() - KEPT)
     StoredResponse.objects.filter(
         pk__in=list(expired.values_list("pk", flat=True)[:_REMOVED_AT_ONCE])

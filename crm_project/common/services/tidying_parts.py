@@ -1,4 +1,4 @@
-"""What every installation collects: sessions that have run out, sign-ins, jobs that are over."""
+"""What every installation collects: sessions, sign-ins, stored answers, jobs that are over."""
 
 from datetime import datetime
 
@@ -6,7 +6,8 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib.sessions.models import Session
 from django.db.models import SET_NULL, Exists, ForeignObjectRel, OuterRef, QuerySet
 
-from crm_project.common.models import Job
+from crm_project.common.models import Job, StoredResponse
+from crm_project.common.services import idempotency
 from crm_project.common.services.tidying import remove
 from crm_project.common.tidying import Chore, Cleared, register
 
@@ -22,6 +23,12 @@ def clear_sign_ins(*, limit: datetime, dry_run: bool) -> Cleared:
     logs = (AccessLog, AccessAttempt, AccessFailureLog)
     found = (log.objects.filter(attempt_time__lt=limit).order_by("pk") for log in logs)
     return Cleared(sum(remove(rows=rows, dry_run=dry_run) for rows in found))
+
+
+def clear_answers(*, limit: datetime, dry_run: bool) -> Cleared:
+    """Remove answers that no repeated request gets any more: they hold customers' data."""
+    answers = StoredResponse.objects.filter(created_at__lte=limit - idempotency.KEPT)
+    return Cleared(remove(rows=answers.order_by("created_at"), dry_run=dry_run))
 
 
 def clear_jobs(*, limit: datetime, dry_run: bool) -> Cleared:
@@ -48,5 +55,6 @@ def register_parts() -> None:
     register(
         Chore("Sessions", clear_sessions, goes="which had run out"),
         Chore("Sign-ins", clear_sign_ins, "CRM_KEEP_SIGN_IN_DAYS"),
+        Chore("Stored answers", clear_answers, goes="older than 24 hours"),
         Chore("Jobs", clear_jobs, "CRM_KEEP_JOB_DAYS", "over for more than {days} days"),
     )

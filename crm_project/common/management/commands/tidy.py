@@ -10,7 +10,7 @@ from crm_project.common.services.tidying import Done, Tidied, tidy
 
 
 class Command(BaseCommand):
-    help = "Remove files, sessions, sign-ins and jobs that are past their time."
+    help = "Remove files, sessions, sign-ins, stored answers and jobs that are past their time."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="Only say what would go.")
