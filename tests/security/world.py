@@ -8,6 +8,7 @@ from django_celery_beat.models import ClockedSchedule
 from analytics.models import (
     CustomerEmbedding,
     CustomerProfile,
+    EmbeddingModel,
     PipelineRun,
     ProductEmbedding,
     SignalScore,
@@ -16,16 +17,19 @@ from analytics.services.embeddings import embed_customers
 from analytics.services.profiles import refresh_profiles
 from analytics.services.rfm import score_rfm
 from analytics.services.saved_segment_exports import export_members
+from analytics.services.saved_segments import archive_saved_segment
 from analytics.services.signal_quarantine import quarantine
 from analytics.services.signal_reports import refresh_signal_reports
 from analytics.services.signal_store import store
 from crm_project.common.models import ApiToken, BackupRun, DrillRun
 from crm_project.common.services.tokens import issue_token
 from customers.models import Campaign, Customer
+from orders.services.label_decisions import reject
 from recommendations.models import (
     BacktestRun,
     OutcomeEvent,
     OutcomeWindow,
+    RecoConfig,
     RecoExport,
 )
 from recommendations.services.approvals import decide_item
@@ -56,6 +60,8 @@ from tests.recommendations.storage import items_of
 
 STRANGER = "stranger"
 SUPERUSER = "superuser"
+UNDECIDED = 2
+"""The rank of the recommendation that nobody has decided on; the first is approved."""
 
 
 def people():
@@ -93,6 +99,7 @@ def fill():
     BackupRun.objects.create(name="b", started_at=now, finished_at=now)
     DrillRun.objects.create(started_at=now, finished_at=now)
     saved = segment("saved", ANYBODY, built=True)
+    archive_saved_segment(segment_id=segment("archived", ANYBODY).pk)
     list(export_members(segment=saved, user=None, way="api", personal=True))
     _recommendations(superuser)
     assert ApiToken.objects.exists()
@@ -117,12 +124,16 @@ def _shop():
     ContactEventFactory(customer=customer, campaign=CampaignFactory(code="spring"))
     ProductAliasFactory()
     LabelSuggestionFactory()
+    reject(ids=[LabelSuggestionFactory().pk], user=None)
     RefusedRowFactory(batch=ImportBatchFactory(status="previewed", lines=3, new=2, refused=1))
     store([envelope(customer="C1", message_id="m1")])
     quarantine(envelope("x", "y"), "missing", "A field is missing.")
     refresh_signal_reports()
     embed_customers(all=True)
     refresh_profiles()
+    EmbeddingModel.objects.create(
+        name="next", provider="local", dimension=8, template="t", status="ready"
+    )
     assert SignalScore.objects.exists()
     assert CustomerEmbedding.objects.exists()
     assert ProductEmbedding.objects.exists()
@@ -131,7 +142,7 @@ def _shop():
 
 def _recommendations(user):
     campaign, customer = Campaign.objects.get(code="spring"), Customer.objects.get(code="C1")
-    run = listed(customer)
+    run = listed(customer, products=UNDECIDED)
     decide_item(item_id=items_of(run)[0].pk, decision="approved", user=user)
     RecoExport.objects.create(
         run=run,
@@ -143,6 +154,7 @@ def _recommendations(user):
         customers=1,
         rows=1,
     )
+    RecoConfig.objects.create(name="draft", values={}, hash="1" * 64)
     drawn(campaign, customer)
     OutcomeEvent.objects.create(
         customer=customer, kind="accepted", occurred_at=timezone.now(), item_id=items_of(run)[0].pk
