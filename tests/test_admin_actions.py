@@ -1,6 +1,7 @@
 """Staff do things from the pages: the segment map, scoring, jobs, tokens; each with its right."""
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
@@ -8,6 +9,12 @@ from crm_project.common.models import ApiToken
 from tests.factories import JobFactory
 
 pytestmark = pytest.mark.django_db
+
+
+def noted(row):
+    """Who did what to a row, as its history in the admin says."""
+    found = LogEntry.objects.filter(object_id=str(row.pk)).order_by("pk")
+    return [(entry.user.get_username(), entry.get_change_message()) for entry in found]
 
 
 class TestSegmentMap:
@@ -89,6 +96,17 @@ class TestActions:
             )
             job.refresh_from_db()
             assert job.status == status
+        assert noted(job) == [("admin", "Cancelled."), ("admin", "Put into the queue again.")]
+        page = admin_client.get(reverse("admin:common_job_history", args=[job.pk]))
+        assert "Put into the queue again." in page.content.decode()
+
+    def test_what_was_refused_is_not_noted(self, admin_client):
+        job = JobFactory(status="succeeded")
+        for action in ("cancel", "retry"):
+            admin_client.post(
+                reverse(f"admin:common_job_{action}", args=[job.pk]), {"_form_submitted": "True"}
+            )
+        assert noted(job) == []
 
     def test_a_finished_job_asks_the_page_to_load_anew(self, admin_client):
         job = JobFactory(status="succeeded")
@@ -123,16 +141,19 @@ class TestTokens:
         assert response.context["adminform"].form.errors
         assert not ApiToken.objects.exists()
 
-    def test_it_is_revoked(self, admin_client, admin_user):
+    def test_it_is_revoked_once_and_by_whom_is_noted(self, admin_client, admin_user):
         self.issue(admin_client, admin_user)
         token = ApiToken.objects.get()
 
-        admin_client.post(
-            reverse("admin:common_apitoken_revoke", args=[token.pk]), {"_form_submitted": "True"}
-        )
+        for _ in range(2):
+            admin_client.post(
+                reverse("admin:common_apitoken_revoke", args=[token.pk]),
+                {"_form_submitted": "True"},
+            )
 
         token.refresh_from_db()
         assert token.revoked_at is not None
+        assert noted(token) == [("admin", "Added."), ("admin", "Revoked.")]
 
     def test_staff_see_no_tokens_of_others_and_issue_none(
         self, client, staff_user, admin_client, admin_user

@@ -91,10 +91,12 @@ class JobAdmin(ReadOnlyAdminMixin, CrmAdmin[Job]):
     )
     def retry(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         try:
-            tasks.enqueue(jobs.retry_job(job_id=object_id))
+            job = jobs.retry_job(job_id=object_id)
         except CrmError as error:
             messages.error(request, str(error))
         else:
+            self.log_change(request, job, "Put into the queue again.")
+            tasks.enqueue(job)
             messages.success(request, "The job is in the queue again.")
         return done(request, reverse("admin:common_job_change", args=[object_id]))
 
@@ -112,10 +114,11 @@ class JobAdmin(ReadOnlyAdminMixin, CrmAdmin[Job]):
     )
     def cancel(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         try:
-            jobs.cancel_job(job_id=object_id)
+            job = jobs.cancel_job(job_id=object_id)
         except CrmError as error:
             messages.error(request, str(error))
         else:
+            self.log_change(request, job, "Cancelled.")
             messages.success(request, "The job is cancelled.")
         return done(request, reverse("admin:common_job_change", args=[object_id]))
 

@@ -183,6 +183,8 @@ class ApiTokenAdmin(CrmAdmin[ApiToken]):
     def revoke(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         token = get_object_or_404(self.get_queryset(request), pk=object_id)
         tokens.revoke_token(token_id=token.pk)
+        if token.revoked_at is None:
+            self.log_change(request, token, "Revoked.")
         messages.success(request, f"The token “{token.name}” is revoked.")
         return done(request, reverse("admin:common_apitoken_changelist"))
 
