@@ -37,7 +37,7 @@ class Packed:
 def pack_rows(rows: Iterable[Sequence[Any]]) -> Packed:
     """Return the file of these rows. Never more than the packed file is held in memory.
 
-    Cells that a spreadsheet would run get an apostrophe in front (``csv_out``), telephone numbers
+    What a spreadsheet would run gets an apostrophe in front (``csv_out``), telephone numbers
     too, as they begin with ``+``.
     """
     digest = hashlib.sha256()
