@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 from django.contrib import admin
 from django.db import transaction
+from django.http import HttpResponse
 from django.template.response import SimpleTemplateResponse
 from django.test import Client, RequestFactory
 from django.urls import resolve
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 
+from crm_project import urls
 from crm_project.common.models import ApiToken, Job, User
 from crm_project.common.scopes import SCOPES
 from tests.api import UNLIMITED, Api
@@ -74,6 +76,12 @@ def compare(name, text):
     missing = [f"- {line}" for line in expected if line not in set(found)]
     more = [f"+ {line}" for line in found if line not in set(expected)]
     assert not missing + more, "\n".join(["Who may open what has changed:", *missing, *more])
+
+
+@pytest.fixture(autouse=True)
+def brief_refusals(monkeypatch):
+    """Thousands of refusals, each of them a whole page, would take half a minute."""
+    monkeypatch.setattr(urls, "handler403", lambda request, exception: HttpResponse(status=403))
 
 
 @pytest.fixture
